@@ -1,0 +1,3 @@
+module redis-session-bot
+
+go 1.26.0
