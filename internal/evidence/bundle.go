@@ -1,0 +1,121 @@
+package evidence
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metricsv1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
+)
+
+// Bundle is what kubectl itself would print about a target, before anything
+// is read out of it. A nil list was not read; Missing says why.
+type Bundle struct {
+	Meta         Meta
+	Pods         *corev1.PodList
+	Events       *corev1.EventList
+	Services     *corev1.ServiceList
+	Slices       *discoveryv1.EndpointSliceList
+	Claims       *corev1.PersistentVolumeClaimList
+	Deployments  *appsv1.DeploymentList
+	StatefulSets *appsv1.StatefulSetList
+	ReplicaSets  *appsv1.ReplicaSetList
+	Revisions    *appsv1.ControllerRevisionList
+	ConfigMaps   *corev1.ConfigMapList
+	Classes      *storagev1.StorageClassList
+	Nodes        *corev1.NodeList
+	Metrics      *metricsv1.PodMetricsList
+	Logs         []RawLog // nil: no log was read
+	Probes       *Probes
+
+	// Missing tells for a source (File… constants, SourceLogs) why it is not here.
+	Missing map[string]string
+}
+
+// The names of the bundle's files; also the keys of Bundle.Missing.
+const (
+	FilePods         = "pods.json"
+	FileEvents       = "events.json"
+	FileServices     = "services.json"
+	FileSlices       = "endpointslices.json"
+	FileClaims       = "persistentvolumeclaims.json"
+	FileDeployments  = "deployments.json"
+	FileStatefulSets = "statefulsets.json"
+	FileReplicaSets  = "replicasets.json"
+	FileRevisions    = "controllerrevisions.json"
+	FileConfigMaps   = "configmaps.json"
+	FileClasses      = "storageclasses.json"
+	FileNodes        = "nodes.json"
+	FileMetrics      = "podmetrics.json"
+	FileProbes       = "probes.json"
+	FileMeta         = "meta.json"
+	SourceLogs       = "logs"
+)
+
+// Meta says when and where a bundle was taken.
+type Meta struct {
+	At        time.Time `json:"at,omitzero"`
+	Namespace string    `json:"namespace,omitempty"`
+	Workload  string    `json:"workload,omitempty"`
+}
+
+// RawLog is the text of one run of one container.
+type RawLog struct {
+	Pod       string
+	Container string
+	Previous  bool
+	Text      string
+	Truncated bool   // more was written than was read
+	Err       string // why it could not be read; Text is empty then
+}
+
+// Probes is probes.json.
+type Probes struct {
+	Reach []Reach `json:"reach"`
+	Redis []Redis `json:"redis"`
+}
+
+// Add takes over every list that part has read, and its reasons for what it
+// could not read. What part does not mention stays as it is.
+func (b *Bundle) Add(part Bundle) {
+	if part.Meta.At.After(b.Meta.At) {
+		b.Meta.At = part.Meta.At
+	}
+	if part.Meta.Workload != "" {
+		b.Meta.Namespace, b.Meta.Workload = part.Meta.Namespace, part.Meta.Workload
+	}
+	if b.Missing == nil {
+		b.Missing = map[string]string{}
+	}
+	take(b, &b.Pods, part.Pods, FilePods)
+	take(b, &b.Events, part.Events, FileEvents)
+	take(b, &b.Services, part.Services, FileServices)
+	take(b, &b.Slices, part.Slices, FileSlices)
+	take(b, &b.Claims, part.Claims, FileClaims)
+	take(b, &b.Deployments, part.Deployments, FileDeployments)
+	take(b, &b.StatefulSets, part.StatefulSets, FileStatefulSets)
+	take(b, &b.ReplicaSets, part.ReplicaSets, FileReplicaSets)
+	take(b, &b.Revisions, part.Revisions, FileRevisions)
+	take(b, &b.ConfigMaps, part.ConfigMaps, FileConfigMaps)
+	take(b, &b.Classes, part.Classes, FileClasses)
+	take(b, &b.Nodes, part.Nodes, FileNodes)
+	take(b, &b.Metrics, part.Metrics, FileMetrics)
+	take(b, &b.Probes, part.Probes, FileProbes)
+	if part.Logs != nil {
+		b.Logs = part.Logs
+		delete(b.Missing, SourceLogs)
+	}
+	for source, why := range part.Missing {
+		b.Missing[source] = why
+	}
+}
+
+func take[T any](b *Bundle, have **T, got *T, source string) {
+	if got == nil {
+		return
+	}
+	*have = got
+	delete(b.Missing, source)
+}

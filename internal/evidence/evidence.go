@@ -1,0 +1,323 @@
+// Package evidence holds what the checks saw, as plain data, and the bundle
+// that it can be saved to and replayed from.
+//
+// It owns the shape of the facts and how they are read out of Kubernetes'
+// own objects. It never talks to a cluster, never judges, and never holds a
+// secret: package k8s redacts before anything arrives here.
+package evidence
+
+import "time"
+
+// Target is what a runbook acts on in one environment.
+type Target struct {
+	Name      string `json:"name,omitempty" yaml:"name,omitempty"`           // what people call it, such as "production"
+	Context   string `json:"context,omitempty" yaml:"context,omitempty"`     // kubeconfig context; empty: the current one, or in-cluster
+	Namespace string `json:"namespace" yaml:"namespace"`                     // where everything below lives
+	Workload  string `json:"workload" yaml:"workload"`                       // Deployment or StatefulSet that runs the store
+	Container string `json:"container,omitempty" yaml:"container,omitempty"` // the store's container in it
+	Service   string `json:"service,omitempty" yaml:"service,omitempty"`
+	Port      int    `json:"port,omitempty" yaml:"port,omitempty"`           // port of the service and of the store
+	Config    string `json:"config,omitempty" yaml:"config,omitempty"`       // ConfigMap with the store's configuration
+	ConfigKey string `json:"configKey,omitempty" yaml:"configKey,omitempty"` // its key
+	Secret    string `json:"secret,omitempty" yaml:"secret,omitempty"`       // Secret with the store's password
+	SecretKey string `json:"secretKey,omitempty" yaml:"secretKey,omitempty"`
+	App       string `json:"app,omitempty" yaml:"app,omitempty"` // Deployment of the application that uses the store
+	AppConfig string `json:"appConfig,omitempty" yaml:"appConfig,omitempty"`
+}
+
+// String names the target as the bot's messages do: namespace/workload.
+func (t Target) String() string { return t.Namespace + "/" + t.Workload }
+
+// Evidence is everything that is known about one target at one moment. The
+// JSON names are the names that a runbook's signs use.
+type Evidence struct {
+	At         time.Time         `json:"at"`
+	Target     Target            `json:"target"`
+	Pods       []Pod             `json:"pods"`       // pods of the workload
+	Neighbours []Pod             `json:"neighbours"` // other pods of the namespace that were read
+	Events     []Event           `json:"events"`     // newest last
+	Logs       []Log             `json:"logs"`       // of the workload's pods
+	Workload   Workload          `json:"workload"`
+	Revisions  []Revision        `json:"revisions"` // newest first
+	Config     Config            `json:"config"`
+	Service    Service           `json:"service"`
+	Endpoints  []Endpoint        `json:"endpoints"`
+	Usage      []Usage           `json:"usage"`
+	Reach      []Reach           `json:"reach"`
+	Redis      []Redis           `json:"redis"`
+	Claims     []Claim           `json:"claims"` // claims that the workload mounts
+	Classes    []StorageClass    `json:"classes"`
+	Nodes      []Node            `json:"nodes"`
+	App        App               `json:"app"`
+	Unknown    map[string]string `json:"unknown"` // name of a field above -> why it is not known
+}
+
+// Knows reports whether the field of that JSON name was read.
+func (e Evidence) Knows(name string) bool {
+	_, missing := e.Unknown[name]
+	return !missing
+}
+
+// Pod is one pod as its status tells.
+type Pod struct {
+	Name        string            `json:"name"`
+	UID         string            `json:"uid"`
+	Phase       string            `json:"phase"`
+	Reason      string            `json:"reason"`
+	Message     string            `json:"message"`
+	Ready       bool              `json:"ready"`
+	Deleting    bool              `json:"deleting"`
+	Node        string            `json:"node"`
+	IP          string            `json:"ip"`
+	Owner       string            `json:"owner"`    // Kind/name of the controller, "" for a bare pod
+	Revision    string            `json:"revision"` // pod-template-hash or controller-revision-hash
+	HostNetwork bool              `json:"hostNetwork"`
+	CreatedAt   time.Time         `json:"createdAt"`
+	Labels      map[string]string `json:"labels"`
+	Conditions  []Condition       `json:"conditions"`
+	Containers  []Container       `json:"containers"` // init containers too
+}
+
+// Condition is one condition of a pod, workload or node.
+type Condition struct {
+	Type    string `json:"type"`
+	Status  string `json:"status"` // True, False, Unknown
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+// Container is one container, spec and status together.
+type Container struct {
+	Name      string    `json:"name"`
+	Image     string    `json:"image"`
+	Init      bool      `json:"init"`
+	Ready     bool      `json:"ready"`
+	Started   bool      `json:"started"`
+	Restarts  int64     `json:"restarts"`
+	State     string    `json:"state"` // running, waiting, terminated, "" when not yet reported
+	Reason    string    `json:"reason"`
+	Message   string    `json:"message"`
+	Since     time.Time `json:"since"` // start of the present run; zero when not running
+	LastExit  Exit      `json:"lastExit"`
+	Memory    int64     `json:"memory"`        // memory limit in bytes, 0 for none
+	MemoryAsk int64     `json:"memoryRequest"` // memory request in bytes, 0 for none
+	Ports     []int64   `json:"ports"`
+	HostPorts []int64   `json:"hostPorts"`
+	Liveness  Probe     `json:"liveness"`
+	Readiness Probe     `json:"readiness"`
+	Startup   Probe     `json:"startup"`
+}
+
+// Exit is how a run of a container ended; the newest run that ended.
+type Exit struct {
+	Happened   bool      `json:"happened"`
+	Reason     string    `json:"reason"`
+	Message    string    `json:"message"`
+	Code       int64     `json:"code"`
+	Signal     int64     `json:"signal"`
+	StartedAt  time.Time `json:"startedAt"`
+	FinishedAt time.Time `json:"finishedAt"`
+}
+
+// Probe is a container's probe; Kind is "" where there is none.
+type Probe struct {
+	Kind     string `json:"kind"`   // exec, http, tcp, grpc
+	Detail   string `json:"detail"` // the command line, or the port and path
+	Delay    int64  `json:"delay"`  // seconds
+	Period   int64  `json:"period"` // seconds
+	Timeout  int64  `json:"timeout"`
+	Failures int64  `json:"failures"` // failureThreshold
+}
+
+// Event is one Kubernetes event, merged over its repeats.
+type Event struct {
+	Type    string    `json:"type"` // Normal, Warning
+	Reason  string    `json:"reason"`
+	Message string    `json:"message"`
+	Kind    string    `json:"kind"` // of the object that it is about
+	Name    string    `json:"name"`
+	Count   int64     `json:"count"`
+	First   time.Time `json:"first"`
+	Last    time.Time `json:"last"`
+}
+
+// Log is what one run of one container wrote.
+type Log struct {
+	Pod       string   `json:"pod"`
+	Container string   `json:"container"`
+	Previous  bool     `json:"previous"` // the run before the present one
+	Failing   bool     `json:"failing"`  // this run ended or its container is not ready now
+	Lines     []string `json:"lines"`    // oldest first
+	Truncated bool     `json:"truncated"`
+}
+
+// Workload is the Deployment or StatefulSet that runs the store.
+type Workload struct {
+	Exists      bool              `json:"exists"`
+	Kind        string            `json:"kind"`
+	Name        string            `json:"name"`
+	UID         string            `json:"uid"`
+	Generation  int64             `json:"generation"`
+	Observed    int64             `json:"observed"`
+	Replicas    int64             `json:"replicas"` // wanted
+	Ready       int64             `json:"ready"`
+	Updated     int64             `json:"updated"`
+	Current     int64             `json:"current"` // pods that exist
+	Strategy    string            `json:"strategy"`
+	Paused      bool              `json:"paused"`
+	Claims      []string          `json:"claims"` // names of the claims its pods mount
+	ConfigMaps  []string          `json:"configMaps"`
+	Secrets     []string          `json:"secrets"`
+	Conditions  []Condition       `json:"conditions"`
+	Containers  []Container       `json:"containers"` // from the template; no status
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	Selector    map[string]string `json:"selector"`
+	PodLabels   map[string]string `json:"podLabels"`
+	Managers    []Manager         `json:"managers"` // newest last
+}
+
+// Manager is one field manager that wrote an object.
+type Manager struct {
+	Name string    `json:"name"`
+	At   time.Time `json:"at"`
+	Verb string    `json:"verb"` // Apply, Update
+	Sub  string    `json:"sub"`  // subresource, such as status
+}
+
+// Revision is one entry of the rollout history.
+type Revision struct {
+	Number   int64     `json:"number"`
+	Name     string    `json:"name"` // of the ReplicaSet or ControllerRevision
+	At       time.Time `json:"at"`
+	Cause    string    `json:"cause"` // kubernetes.io/change-cause
+	Images   []string  `json:"images"`
+	Hash     string    `json:"hash"`
+	Current  bool      `json:"current"`
+	Ready    int64     `json:"ready"`    // pods of it that are ready now
+	Pods     int64     `json:"pods"`     // pods of it that exist now
+	Unstable bool      `json:"unstable"` // it has pods and none of them is ready
+	Changes  []string  `json:"changes"`  // against the revision before it, one short line each, secrets redacted
+}
+
+// Config is the store's configuration file as its ConfigMap holds it.
+type Config struct {
+	Exists     bool        `json:"exists"` // the ConfigMap and its key are there
+	Name       string      `json:"name"`   // ConfigMap
+	Key        string      `json:"key"`
+	Text       string      `json:"text"` // secrets redacted
+	Directives []Directive `json:"directives"`
+	Refused    Refused     `json:"refused"`
+	Memory     int64       `json:"memory"` // maxmemory in bytes, 0 when unset
+	Managers   []Manager   `json:"managers"`
+}
+
+// Directive is one setting of a configuration file.
+type Directive struct {
+	Name string `json:"name"` // lower case
+	Args string `json:"args"` // redacted where it is a secret
+	Line int64  `json:"line"` // from 1
+}
+
+// Refused is the directive that the server itself named when it would not start.
+type Refused struct {
+	Happened  bool   `json:"happened"`
+	Line      int64  `json:"line"`
+	Text      string `json:"text"` // the line as the server quoted it
+	Directive string `json:"directive"`
+	Reason    string `json:"reason"`
+}
+
+// Service is the Service in front of the store.
+type Service struct {
+	Exists   bool              `json:"exists"`
+	Name     string            `json:"name"`
+	Type     string            `json:"type"`
+	Headless bool              `json:"headless"`
+	Selector map[string]string `json:"selector"`
+	Ports    []ServicePort     `json:"ports"`
+	Selects  []string          `json:"selects"` // names of the workload's pods that the selector matches
+}
+
+// ServicePort is one port of a Service.
+type ServicePort struct {
+	Name       string `json:"name"`
+	Port       int64  `json:"port"`
+	TargetPort string `json:"targetPort"`
+}
+
+// Endpoint is one address behind the Service.
+type Endpoint struct {
+	Address string  `json:"address"`
+	Pod     string  `json:"pod"`
+	Ready   bool    `json:"ready"`
+	Ports   []int64 `json:"ports"`
+}
+
+// Usage is what the metrics API measured for one container.
+type Usage struct {
+	Pod       string `json:"pod"`
+	Container string `json:"container"`
+	CPU       int64  `json:"cpu"`    // millicores
+	Memory    int64  `json:"memory"` // bytes, working set
+}
+
+// Reach is one try to connect to the service.
+type Reach struct {
+	From  string `json:"from"` // "app" or "bot"
+	OK    bool   `json:"ok"`
+	Error string `json:"error"`
+	Via   string `json:"via,omitempty"` // the tool that was used, such as nc or bash
+	Pod   string `json:"pod,omitempty"` // where it ran
+}
+
+// Redis is one server asked directly: dial, AUTH, PING, INFO and a session-like round trip.
+type Redis struct {
+	Pod   string            `json:"pod"`
+	OK    bool              `json:"ok"`    // the whole round trip worked
+	Error string            `json:"error"` // the first thing a client heard that was not a success
+	Stage string            `json:"stage"` // where it heard that: dial, auth, ping, info, write; "" when OK
+	Pong  bool              `json:"pong"`
+	Keys  int64             `json:"keys"` // -1 when not known
+	Info  map[string]string `json:"info"`
+}
+
+// Claim is a PersistentVolumeClaim and the volume behind it.
+type Claim struct {
+	Name     string    `json:"name"`
+	Exists   bool      `json:"exists"`
+	Phase    string    `json:"phase"`
+	Class    string    `json:"class"`
+	Volume   string    `json:"volume"`
+	Capacity int64     `json:"capacity"` // bytes
+	Deleting bool      `json:"deleting"`
+	Since    time.Time `json:"since"` // creation
+}
+
+// StorageClass is one StorageClass of the cluster.
+type StorageClass struct {
+	Name        string `json:"name"`
+	Provisioner string `json:"provisioner"`
+	WaitsForPod bool   `json:"waitsForPod"` // volumeBindingMode WaitForFirstConsumer
+	Default     bool   `json:"default"`
+}
+
+// Node is one node that carries, or could carry, the store.
+type Node struct {
+	Name        string      `json:"name"`
+	Ready       bool        `json:"ready"`
+	Cordoned    bool        `json:"cordoned"`
+	Allocatable int64       `json:"allocatable"` // memory in bytes
+	Conditions  []Condition `json:"conditions"`
+	Taints      []string    `json:"taints"` // key=value:effect
+}
+
+// App is the application that keeps its sessions in the store.
+type App struct {
+	Name     string    `json:"name"`
+	Pods     int64     `json:"pods"`
+	Ready    int64     `json:"ready"`
+	Said     []string  `json:"said"`    // its newest log lines about the store, oldest first
+	Created  string    `json:"created"` // newest line that tells of a session created
+	LastSeen time.Time `json:"lastSeen"`
+}
