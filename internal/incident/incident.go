@@ -1,0 +1,218 @@
+// Package incident is one incident's life: walk, judge, plan, approve, apply,
+// verify, undo, and the timeline of it all.
+//
+// It owns the state and every decision about it. It knows no chat vendor, no
+// Kubernetes client and no database: it declares the interfaces that those
+// packages fill.
+package incident
+
+import (
+	"time"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/runbook"
+)
+
+// Actor is a person (or the bot itself) who does something.
+type Actor struct {
+	ID   string `json:"id"`            // as the chat knows them, such as U012AB3CD; "bot" for the bot itself
+	Name string `json:"name"`          // display name
+	Team string `json:"team,omitzero"` // workspace
+}
+
+// Place is where an incident is shown; opaque to this package.
+type Place struct {
+	Channel string `json:"channel"`
+}
+
+// State is where an incident stands.
+type State string
+
+// The states of an incident.
+const (
+	Walking   State = "walking"   // steps are to be run
+	Stopped   State = "stopped"   // somebody stopped the walk
+	Applying  State = "applying"  // a plan is being written
+	Verifying State = "verifying" // the verification runs
+	Fixed     State = "fixed"     // verified
+	NotFixed  State = "not-fixed" // applied and verified false
+	Closed    State = "closed"
+)
+
+// Incident is one walk from alert to report. It is stored as JSON.
+type Incident struct {
+	ID       string          `json:"id"` // INC-1, INC-2, …
+	Version  uint64          `json:"version"`
+	Runbook  string          `json:"runbook"` // its command name
+	Target   evidence.Target `json:"target"`
+	Place    Place           `json:"place"`
+	State    State           `json:"state"`
+	Since    time.Time       `json:"since"` // start of the alert, or of the incident
+	OpenedBy Actor           `json:"openedBy"`
+	Walker   Actor           `json:"walker"`
+	Steps    []Step          `json:"steps"`
+	Verdict  runbook.Verdict `json:"verdict"`
+	Judged   bool            `json:"judged"` // at least one step gave evidence
+	Plans    []Plan          `json:"plans"`
+	Checks   []Result        `json:"checks"` // the last verification, line by line
+	Timeline []Entry         `json:"timeline"`
+	ClosedAt time.Time       `json:"closedAt,omitzero"`
+
+	// Shown maps the key of a message to where the chat put it. Only the
+	// package that shows the incident reads or writes it.
+	Shown map[string]string `json:"shown"`
+}
+
+// Status is the outcome of a step.
+type Status string
+
+// The outcomes of a step; the first two are of a step that has not ended.
+const (
+	Pending Status = "pending"
+	Running Status = "running"
+	OK      Status = "ok"
+	Warn    Status = "warn"
+	Fail    Status = "fail"
+	Unknown Status = "unknown"
+	Skipped Status = "skipped"
+)
+
+// Step is one diagnosis step of an incident.
+type Step struct {
+	ID       string        `json:"id"`
+	Title    string        `json:"title"`
+	Check    string        `json:"check"`
+	Status   Status        `json:"status"`
+	Summary  string        `json:"summary"`  // one line: what was found
+	LookFor  string        `json:"lookFor"`  // the document's prose
+	Findings []Finding     `json:"findings"` // most severe first
+	Raw      string        `json:"raw"`      // long output, shown as a file; redacted, bounded
+	Kubectl  []string      `json:"kubectl"`  // what a person would type instead
+	Took     time.Duration `json:"took"`
+	At       time.Time     `json:"at,omitzero"` // when it began
+	Runs     int           `json:"runs"`
+	By       Actor         `json:"by"`
+}
+
+// Finding is one thing worth a responder's eye.
+type Finding struct {
+	Severity Status   `json:"severity"` // ok, warn, fail, unknown
+	Object   string   `json:"object"`   // Kind/name
+	Summary  string   `json:"summary"`
+	Proof    []string `json:"proof"` // lines from the cluster: untrusted text
+}
+
+// PlanState is where a plan stands.
+type PlanState string
+
+// The states of a plan.
+const (
+	Proposed  PlanState = "proposed"
+	Underway  PlanState = "applying"
+	Applied   PlanState = "applied"
+	Failed    PlanState = "failed"    // stopped in the middle or refused by the cluster
+	Drifted   PlanState = "drifted"   // refused before the first write: the cluster is not as it was
+	Uncertain PlanState = "unknown"   // interrupted: nobody knows whether the write arrived
+	Cancelled PlanState = "cancelled" // by a person, or replaced by a newer one
+	Undone    PlanState = "undone"
+)
+
+// Plan is an ordered list of changes, prepared against the live cluster.
+type Plan struct {
+	Number    int              `json:"number"`
+	Scenario  string           `json:"scenario"`
+	Action    string           `json:"action"` // "repair the configuration"
+	State     PlanState        `json:"state"`
+	Changes   []runbook.Change `json:"changes"`
+	Writes    []Write          `json:"writes"`
+	Warnings  []string         `json:"warnings"`
+	Cautions  []string         `json:"cautions"` // data loss
+	By        Actor            `json:"by"`
+	MadeAt    time.Time        `json:"madeAt"`
+	Until     time.Time        `json:"until"` // not applied after this
+	Digest    string           `json:"digest"`
+	Approved  Actor            `json:"approved,omitzero"`
+	AppliedAt time.Time        `json:"appliedAt,omitzero"`
+	EndedAt   time.Time        `json:"endedAt,omitzero"`
+	Undoes    int              `json:"undoes,omitzero"` // number of the plan that this one puts back
+	Progress  string           `json:"progress"`        // the newest word of the rollout
+	Trouble   string           `json:"trouble"`         // why it failed, drifted or is unknown, in a sentence
+}
+
+// Object names one object of the cluster.
+type Object struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+}
+
+// String is Kind/name, as kubectl writes it.
+func (o Object) String() string { return o.Kind + "/" + o.Name }
+
+// Write is one request that a plan sends: all the changes of one object in
+// one write, so that a workload rolls out once.
+type Write struct {
+	Verb    string           `json:"verb"` // update, delete
+	Object  Object           `json:"object"`
+	Changes []runbook.Change `json:"changes"` // resolved: applying them again gives the same result
+	Title   string           `json:"title"`   // "set maxmemory 1024mb in redis-session-config"
+	Diff    string           `json:"diff"`    // unified, secrets redacted
+	Kubectl string           `json:"kubectl"` // the nearest thing a person would type
+	DryRun  string           `json:"dryRun"`  // what the API server said to the dry run: "accepted", or its refusal
+	Base    string           `json:"base"`    // fingerprint of what it was prepared against
+	Want    string           `json:"want"`    // hash of the content that will be written
+	After   string           `json:"after"`   // fingerprint after it was written
+	Undo    []runbook.Change `json:"undo"`    // puts the object back
+	NoUndo  string           `json:"noUndo"`  // why it cannot be put back, when Undo is empty
+	Status  WriteStatus      `json:"status"`
+	Error   string           `json:"error"`
+}
+
+// WriteStatus is where one write stands.
+type WriteStatus string
+
+// The states of a write. Sending is recorded before the request leaves.
+const (
+	Planned WriteStatus = ""
+	Sending WriteStatus = "applying"
+	Done    WriteStatus = "done"
+	Refused WriteStatus = "refused" // nothing was written
+	Lost    WriteStatus = "unknown" // it may or may not have been written
+)
+
+// Result is one line of a verification.
+type Result struct {
+	ID   string `json:"id"`
+	OK   bool   `json:"ok"`
+	Says string `json:"says"`
+}
+
+// Entry is one line of the timeline.
+type Entry struct {
+	At    time.Time `json:"at"`
+	Actor Actor     `json:"actor"`
+	Text  string    `json:"text"`
+}
+
+// Open reports whether the incident still needs somebody.
+func (i Incident) Open() bool { return i.State != Closed }
+
+// Plan returns a pointer to the plan of that number, nil when there is none.
+func (i *Incident) Plan(number int) *Plan {
+	for n := range i.Plans {
+		if i.Plans[n].Number == number {
+			return &i.Plans[n]
+		}
+	}
+	return nil
+}
+
+// Step returns a pointer to the step with that ID, nil when there is none.
+func (i *Incident) Step(id string) *Step {
+	for n := range i.Steps {
+		if i.Steps[n].ID == id {
+			return &i.Steps[n]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package incident
+
+import (
+	"context"
+	"errors"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/runbook"
+)
+
+// Cluster reads and changes the targets. Package k8s fills it.
+type Cluster interface {
+	// Look begins one round of reading. The checks of one round share what
+	// they read, so that a whole diagnosis costs few requests.
+	Look(target evidence.Target) Look
+
+	// Prepare resolves the changes against the live cluster: dry runs, diffs,
+	// undo, fingerprints. It writes nothing. Its errors are *Refusal where
+	// there is a sentence for people.
+	Prepare(ctx context.Context, target evidence.Target, changes []runbook.Change) (Prepared, error)
+
+	// Apply sends one write. It re-reads the object first and returns *Drift,
+	// with nothing written, when the object is not what the write was prepared
+	// against. The request carries the fresh resourceVersion or UID as a
+	// precondition and is never repeated. A *Refusal means that nothing was
+	// written; any other error means that nobody knows. The result is the
+	// fingerprint after the write.
+	Apply(ctx context.Context, target evidence.Target, write Write, actor Actor) (after string, err error)
+
+	// Settle waits until the workload's rollout has ended or ctx is over,
+	// calling progress with a short sentence whenever it changes. A rollout
+	// that cannot end (the new pod crashes, say) is an error that says so; it
+	// does not wait for ctx then.
+	Settle(ctx context.Context, target evidence.Target, progress func(string)) error
+}
+
+// Look is one round of reading.
+type Look interface {
+	// Check runs one check and returns what it read. What could not be read
+	// is in Bundle.Missing with the reason; an error means that the cluster
+	// could not be asked at all. Safe for concurrent use.
+	Check(ctx context.Context, check string) (evidence.Bundle, error)
+}
+
+// Prepared is a list of changes, resolved.
+type Prepared struct {
+	Writes   []Write
+	Warnings []string // for people: who else owns the object, what rolls out how
+	Cautions []string // data loss
+}
+
+// Refusal is an answer that changed nothing, with the sentence for people.
+type Refusal struct {
+	Says string // what and why, and what to do
+	Err  error  // the chain for operators; may be nil
+}
+
+// Error is the chain for operators.
+func (r *Refusal) Error() string {
+	if r.Err == nil {
+		return r.Says
+	}
+	return r.Says + ": " + r.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Drift is the refusal that the cluster is not what the plan was made against.
+type Drift struct {
+	Object Object
+	Says   string // "redis-session was edited by kubectl-edit 40 s ago, after this plan was made"
+}
+
+// Error is the sentence for people.
+func (d *Drift) Error() string { return d.Says }
+
+// Store keeps incidents. Its compare-and-swap decides every race.
+type Store interface {
+	// Create stores a new incident, gives it the next ID and Version 1.
+	Create(ctx context.Context, inc Incident) (Incident, error)
+	// Get returns ErrNotFound for an ID that was never given.
+	Get(ctx context.Context, id string) (Incident, error)
+	// Update stores inc if the stored Version is still inc.Version, and
+	// returns it with the next one; otherwise ErrConflict.
+	Update(ctx context.Context, inc Incident) (Incident, error)
+	// List returns all incidents, oldest first.
+	List(ctx context.Context) ([]Incident, error)
+	// SaveBundle keeps what was read for an incident; Bundle returns it, the
+	// empty one when there is none.
+	SaveBundle(ctx context.Context, id string, bundle evidence.Bundle) error
+	Bundle(ctx context.Context, id string) (evidence.Bundle, error)
+}
+
+// Errors of a Store.
+var (
+	ErrNotFound = errors.New("no such incident")
+	ErrConflict = errors.New("the incident was changed by somebody else in between")
+)
+
+// Role is what somebody may do.
+type Role string
+
+// The roles. An approver may also diagnose.
+const (
+	Responder Role = "responder" // diagnose
+	Approver  Role = "approver"  // apply, undo, refuse a plan
+)
+
+// Roles says who may do what. It fails closed: nobody configured means nobody.
+type Roles interface {
+	// Allows returns nil, a *Refusal with the sentence why not, or another
+	// error when it cannot be known (which is a no, too).
+	Allows(ctx context.Context, actor Actor, role Role) error
+}
