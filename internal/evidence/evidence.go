@@ -314,10 +314,10 @@ type Node struct {
 
 // App is the application that keeps its sessions in the store.
 type App struct {
-	Name     string    `json:"name"`
-	Pods     int64     `json:"pods"`
-	Ready    int64     `json:"ready"`
-	Said     []string  `json:"said"`    // its newest log lines about the store, oldest first
-	Created  string    `json:"created"` // newest line that tells of a session created
-	LastSeen time.Time `json:"lastSeen"`
+	Name      string    `json:"name"`
+	Pods      int64     `json:"pods"`
+	Ready     int64     `json:"ready"`
+	Said      []string  `json:"said"`      // its newest log lines about the store, oldest first
+	Created   string    `json:"created"`   // newest line that tells of a session created
+	CreatedAt time.Time `json:"createdAt"` // when that line was written; zero when the log has no times
 }
