@@ -37,6 +37,7 @@ type Evidence struct {
 	Neighbours []Pod             `json:"neighbours"` // other pods of the namespace that were read
 	Events     []Event           `json:"events"`     // newest last
 	Logs       []Log             `json:"logs"`       // of the workload's pods
+	Failing    []Log             `json:"failing"`    // those of Logs whose run went wrong
 	Workload   Workload          `json:"workload"`
 	Revisions  []Revision        `json:"revisions"` // newest first
 	Config     Config            `json:"config"`

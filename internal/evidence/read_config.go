@@ -1,0 +1,52 @@
+package evidence
+
+import (
+	"strings"
+
+	"redis-session-bot/internal/redisconf"
+)
+
+// readConfig reads the store's configuration file, and the line of it that
+// the server refused, where a failing run's log names one.
+func (r *reader) readConfig() {
+	r.readRefused()
+	if r.bundle.ConfigMaps == nil {
+		r.unknownConfig()
+		return
+	}
+	name, key := r.target.Config, orElse(r.target.ConfigKey, "redis.conf")
+	r.evidence.Config.Name, r.evidence.Config.Key = name, key
+	for i := range r.bundle.ConfigMaps.Items {
+		configMap := &r.bundle.ConfigMaps.Items[i]
+		text, ok := configMap.Data[key]
+		if configMap.Name != name || !ok {
+			continue
+		}
+		r.evidence.Config.Exists, r.evidence.Config.Text = true, text
+		r.evidence.Config.Managers = managersOf(configMap.ObjectMeta)
+		for _, directive := range redisconf.Parse(text).Directives() {
+			r.evidence.Config.Directives = append(r.evidence.Config.Directives,
+				Directive{Name: directive.Name, Args: strings.Join(directive.Args, " "), Line: int64(directive.Line)})
+			if directive.Name == "maxmemory" && len(directive.Args) == 1 {
+				r.evidence.Config.Memory, _ = redisconf.Memory(directive.Args[0])
+			}
+		}
+	}
+}
+
+// unknownConfig keeps a refused line readable though the file itself is not.
+func (r *reader) unknownConfig() {
+	if !r.evidence.Config.Refused.Happened {
+		r.unknown("config", FileConfigMaps)
+	}
+}
+
+func (r *reader) readRefused() {
+	for _, log := range r.evidence.Failing {
+		line, text, directive, reason, ok := redisconf.Refused(strings.Join(log.Lines, "\n"))
+		if ok {
+			r.evidence.Config.Refused = Refused{Happened: true, Line: int64(line), Text: text, Directive: directive, Reason: reason}
+			return
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package evidence
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// readLogs keeps the logs of the workload's pods and says which of them tell
+// about a run that went wrong.
+func (r *reader) readLogs() {
+	read := 0
+	for _, raw := range r.bundle.Logs {
+		if raw.Err != "" || !r.isTargetPod(raw.Pod) {
+			continue
+		}
+		read++
+		log := Log{Pod: raw.Pod, Container: raw.Container, Previous: raw.Previous,
+			Failing: r.failing(raw), Lines: linesOf(raw.Text), Truncated: raw.Truncated}
+		r.evidence.Logs = append(r.evidence.Logs, log)
+		if log.Failing {
+			r.evidence.Failing = append(r.evidence.Failing, log)
+		}
+	}
+	if read == 0 {
+		r.unknown("logs", SourceLogs)
+		r.unknown("failing", SourceLogs)
+	}
+}
+
+func (r *reader) isTargetPod(name string) bool {
+	if r.evidence.Knows("pods") {
+		return slices.ContainsFunc(r.evidence.Pods, func(p Pod) bool { return p.Name == name })
+	}
+	return name == r.target.Workload || strings.HasPrefix(name, r.target.Workload+"-")
+}
+
+// failing reports whether a log is of a run whose container is not well now.
+// Where the pods are not known, it may be.
+func (r *reader) failing(raw RawLog) bool {
+	for _, pod := range r.evidence.Pods {
+		if pod.Name != raw.Pod {
+			continue
+		}
+		for _, container := range pod.Containers {
+			if container.Name == raw.Container {
+				return !container.Ready && !(container.Init && container.LastExit.Happened && container.LastExit.Code == 0)
+			}
+		}
+	}
+	return true
+}
+
+func linesOf(text string) []string {
+	text = strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+var (
+	aboutStore     = regexp.MustCompile(`(?i)redis|session|6379|noauth|wrongpass`)
+	sessionCreated = regexp.MustCompile(`(?i)session.*created`)
+)
+
+// saidAtMost bounds what is kept of the application's log.
+const saidAtMost = 20
+
+// readApp reads what the application says about the store.
+func (r *reader) readApp() {
+	app := App{Name: r.target.App}
+	if r.target.App == "" {
+		r.evidence.Unknown["app"] = "no application is configured for this target"
+		return
+	}
+	if r.bundle.Deployments != nil {
+		for _, d := range r.bundle.Deployments.Items {
+			if d.Name == r.target.App {
+				app.Pods, app.Ready = int64(d.Status.Replicas), int64(d.Status.ReadyReplicas)
+			}
+		}
+	}
+	read := false
+	for _, raw := range r.bundle.Logs {
+		if raw.Err != "" || raw.Previous || !strings.HasPrefix(raw.Pod, r.target.App+"-") {
+			continue
+		}
+		read = true
+		for _, line := range linesOf(raw.Text) {
+			at, rest := stamped(line)
+			if aboutStore.MatchString(rest) {
+				app.Said = append(app.Said, line)
+			}
+			if sessionCreated.MatchString(rest) && !at.Before(app.CreatedAt) {
+				app.Created, app.CreatedAt = rest, at
+			}
+		}
+	}
+	if !read {
+		r.unknown("app", SourceLogs+"#app", SourceLogs)
+		return
+	}
+	slices.SortStableFunc(app.Said, func(a, b string) int {
+		ta, _ := stamped(a)
+		tb, _ := stamped(b)
+		return ta.Compare(tb)
+	})
+	if len(app.Said) > saidAtMost {
+		app.Said = app.Said[len(app.Said)-saidAtMost:]
+	}
+	r.evidence.App = app
+}
+
+// stamped splits a line of `kubectl logs --timestamps`; the zero time where
+// the line has no stamp.
+func stamped(line string) (time.Time, string) {
+	first, rest, found := strings.Cut(line, " ")
+	if !found {
+		return time.Time{}, line
+	}
+	at, err := time.Parse(time.RFC3339Nano, first)
+	if err != nil {
+		return time.Time{}, line
+	}
+	return at, rest
+}
