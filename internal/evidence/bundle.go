@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -118,4 +120,12 @@ func take[T any](b *Bundle, have **T, got *T, source string) {
 	}
 	*have = got
 	delete(b.Missing, source)
+}
+
+// Clone returns a bundle that shares no map and no slice of its own with b.
+// The lists themselves are never changed once read, and are shared.
+func (b *Bundle) Clone() Bundle {
+	clone := *b
+	clone.Logs, clone.Missing = slices.Clone(b.Logs), maps.Clone(b.Missing)
+	return clone
 }

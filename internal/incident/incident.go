@@ -9,6 +9,7 @@ package incident
 import (
 	"time"
 
+	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
 )
@@ -41,65 +42,54 @@ const (
 
 // Incident is one walk from alert to report. It is stored as JSON.
 type Incident struct {
-	ID       string          `json:"id"` // INC-1, INC-2, …
-	Version  uint64          `json:"version"`
-	Runbook  string          `json:"runbook"` // its command name
-	Target   evidence.Target `json:"target"`
-	Place    Place           `json:"place"`
-	State    State           `json:"state"`
-	Since    time.Time       `json:"since"` // start of the alert, or of the incident
-	OpenedBy Actor           `json:"openedBy"`
-	Walker   Actor           `json:"walker"`
-	Steps    []Step          `json:"steps"`
-	Verdict  runbook.Verdict `json:"verdict"`
-	Judged   bool            `json:"judged"` // at least one step gave evidence
-	Plans    []Plan          `json:"plans"`
-	Checks   []Result        `json:"checks"` // the last verification, line by line
-	Timeline []Entry         `json:"timeline"`
-	ClosedAt time.Time       `json:"closedAt,omitzero"`
+	ID       string            `json:"id"` // INC-1, INC-2, …
+	Version  uint64            `json:"version"`
+	Runbook  string            `json:"runbook"` // its command name
+	Target   evidence.Target   `json:"target"`
+	Place    Place             `json:"place"`
+	State    State             `json:"state"`
+	Since    time.Time         `json:"since"` // start of the alert, or of the incident
+	OpenedBy Actor             `json:"openedBy"`
+	Walker   Actor             `json:"walker"`
+	Steps    []Step            `json:"steps"`
+	Verdict  runbook.Verdict   `json:"verdict"`
+	Judged   bool              `json:"judged"` // at least one step gave evidence
+	Plans    []Plan            `json:"plans"`
+	Verified []runbook.Outcome `json:"verified"` // the last verification, line by line
+	Timeline []Entry           `json:"timeline"`
+	ClosedAt time.Time         `json:"closedAt,omitzero"`
 
 	// Shown maps the key of a message to where the chat put it. Only the
 	// package that shows the incident reads or writes it.
 	Shown map[string]string `json:"shown"`
 }
 
-// Status is the outcome of a step.
-type Status string
+// Status is the outcome of a step: those of checks, and the two of a step
+// that has not ended, and skipped.
+type Status = checks.Status
 
-// The outcomes of a step; the first two are of a step that has not ended.
+// The outcomes of a step beside those of package checks.
 const (
 	Pending Status = "pending"
 	Running Status = "running"
-	OK      Status = "ok"
-	Warn    Status = "warn"
-	Fail    Status = "fail"
-	Unknown Status = "unknown"
 	Skipped Status = "skipped"
 )
 
 // Step is one diagnosis step of an incident.
 type Step struct {
-	ID       string        `json:"id"`
-	Title    string        `json:"title"`
-	Check    string        `json:"check"`
-	Status   Status        `json:"status"`
-	Summary  string        `json:"summary"`  // one line: what was found
-	LookFor  string        `json:"lookFor"`  // the document's prose
-	Findings []Finding     `json:"findings"` // most severe first
-	Raw      string        `json:"raw"`      // long output, shown as a file; redacted, bounded
-	Kubectl  []string      `json:"kubectl"`  // what a person would type instead
-	Took     time.Duration `json:"took"`
-	At       time.Time     `json:"at,omitzero"` // when it began
-	Runs     int           `json:"runs"`
-	By       Actor         `json:"by"`
-}
-
-// Finding is one thing worth a responder's eye.
-type Finding struct {
-	Severity Status   `json:"severity"` // ok, warn, fail, unknown
-	Object   string   `json:"object"`   // Kind/name
-	Summary  string   `json:"summary"`
-	Proof    []string `json:"proof"` // lines from the cluster: untrusted text
+	ID       string           `json:"id"`
+	Title    string           `json:"title"`
+	Check    string           `json:"check"`
+	Status   Status           `json:"status"`
+	Summary  string           `json:"summary"`  // one line: what was found
+	LookFor  string           `json:"lookFor"`  // the document's prose
+	Findings []checks.Finding `json:"findings"` // most severe first
+	Raw      string           `json:"raw"`      // long output, shown as a file; redacted, bounded
+	Kubectl  []string         `json:"kubectl"`  // what a person would type instead
+	Took     time.Duration    `json:"took"`
+	At       time.Time        `json:"at,omitzero"` // when it began
+	Runs     int              `json:"runs"`
+	By       Actor            `json:"by"`
 }
 
 // PlanState is where a plan stands.
@@ -179,13 +169,6 @@ const (
 	Refused WriteStatus = "refused" // nothing was written
 	Lost    WriteStatus = "unknown" // it may or may not have been written
 )
-
-// Result is one line of a verification.
-type Result struct {
-	ID   string `json:"id"`
-	OK   bool   `json:"ok"`
-	Says string `json:"says"`
-}
 
 // Entry is one line of the timeline.
 type Entry struct {

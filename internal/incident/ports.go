@@ -19,6 +19,11 @@ type Cluster interface {
 	// there is a sentence for people.
 	Prepare(ctx context.Context, target evidence.Target, changes []runbook.Change) (Prepared, error)
 
+	// Unchanged compares every object of the writes with what they were
+	// prepared against, before the first of them is sent: *Drift or nil, or
+	// another error when the cluster cannot be asked. It writes nothing.
+	Unchanged(ctx context.Context, target evidence.Target, writes []Write) error
+
 	// Apply sends one write. It re-reads the object first and returns *Drift,
 	// with nothing written, when the object is not what the write was prepared
 	// against. The request carries the fresh resourceVersion or UID as a

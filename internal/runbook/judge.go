@@ -146,9 +146,9 @@ func (r *Runbook) Propose(id string, e evidence.Evidence) ([]Change, error) {
 
 // Outcome is one line of a verification.
 type Outcome struct {
-	ID   string
-	OK   bool
-	Says string
+	ID   string `json:"id"`
+	OK   bool   `json:"ok"`
+	Says string `json:"says"`
 }
 
 // Verify holds the evidence against the verification; since is the moment of

@@ -1,0 +1,237 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"redis-session-bot/internal/checks"
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/runbook"
+)
+
+// Limits bound how long the parts of an incident may take.
+type Limits struct {
+	Step      time.Duration // one check
+	PlanValid time.Duration // a plan may be applied this long after it was made
+	Settle    time.Duration // a rollout may take
+	Verify    time.Duration // the verification waits for the workload to be well
+	Poll      time.Duration // pause between two verifications
+}
+
+// DefaultLimits fit a store that loads its data within two minutes.
+func DefaultLimits() Limits {
+	return Limits{Step: 20 * time.Second, PlanValid: 15 * time.Minute, Settle: 3 * time.Minute, Verify: 90 * time.Second, Poll: 2 * time.Second}
+}
+
+// Service runs incidents. Its fields are set once, before the first call. Its
+// methods return as soon as the store has decided; what takes longer goes on
+// in the background and shows through Changed.
+type Service struct {
+	Runbooks map[string]*runbook.Runbook // by command
+	Checks   map[string]checks.Check
+	Cluster  Cluster
+	Store    Store
+	Roles    Roles
+	// Kubectl gives what a person would type instead of a check.
+	Kubectl func(target evidence.Target, workload evidence.Workload, check string) []string
+	// Changed is called after every change of an incident. It returns at once.
+	Changed func(id string)
+	Limits  Limits
+	Log     *slog.Logger
+	Now     func() time.Time
+
+	// Background is the life of what goes on after a method has returned.
+	Background context.Context
+
+	work  sync.WaitGroup
+	merge sync.Mutex // one step at a time adds to a bundle
+}
+
+// Wait returns when nothing goes on in the background any more.
+func (s *Service) Wait() { s.work.Wait() }
+
+// start runs f in the background, with the incident's ID for the log.
+func (s *Service) start(id string, f func(ctx context.Context) error) {
+	s.work.Go(func() {
+		if err := f(s.Background); err != nil && s.Background.Err() == nil {
+			s.Log.Error("incident", "incident", id, "err", err)
+		}
+	})
+}
+
+// allow asks for a role.
+func (s *Service) allow(ctx context.Context, actor Actor, role Role) error {
+	return s.Roles.Allows(ctx, actor, role)
+}
+
+// change reads an incident, lets f decide and change it, and stores it. It
+// tries again when somebody else was faster, so f must be a pure decision. An
+// error of f leaves everything as it was.
+func (s *Service) change(ctx context.Context, id string, f func(inc *Incident) error) (Incident, error) {
+	for {
+		inc, err := s.Store.Get(ctx, id)
+		if err != nil {
+			return Incident{}, fmt.Errorf("read %s: %w", id, err)
+		}
+		if err := f(&inc); err != nil {
+			return inc, err
+		}
+		stored, err := s.Store.Update(ctx, inc)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return inc, fmt.Errorf("store %s: %w", id, err)
+		}
+		s.Changed(id)
+		return stored, nil
+	}
+}
+
+// note adds a line to the timeline.
+func (s *Service) note(inc *Incident, actor Actor, format string, args ...any) {
+	inc.Timeline = append(inc.Timeline, Entry{At: s.Now(), Actor: actor, Text: fmt.Sprintf(format, args...)})
+}
+
+// refuse is a Refusal without a cause.
+func refuse(format string, args ...any) error {
+	return &Refusal{Says: fmt.Sprintf(format, args...)}
+}
+
+// Open begins an incident for a target, or gives the one that is open for it
+// already; existed tells which.
+func (s *Service) Open(ctx context.Context, actor Actor, command string, target evidence.Target, place Place) (inc Incident, existed bool, err error) {
+	if err := s.allow(ctx, actor, Responder); err != nil {
+		return Incident{}, false, err
+	}
+	book, ok := s.Runbooks[command]
+	if !ok {
+		return Incident{}, false, refuse("There is no runbook for /%s.", command)
+	}
+	all, err := s.Store.List(ctx)
+	if err != nil {
+		return Incident{}, false, fmt.Errorf("list incidents: %w", err)
+	}
+	for _, other := range all {
+		if other.Open() && other.Target == target && other.Runbook == command && other.State != Fixed {
+			return other, true, nil
+		}
+	}
+	now := s.Now()
+	inc = Incident{Runbook: command, Target: target, Place: place, State: Walking, Since: now, OpenedBy: actor, Walker: actor, Shown: map[string]string{}}
+	for _, step := range book.Steps {
+		inc.Steps = append(inc.Steps, Step{ID: step.ID, Title: step.Title, Check: step.Check, Status: Pending, LookFor: step.Prose})
+	}
+	s.note(&inc, actor, "opened the incident for %s", target)
+	inc, err = s.Store.Create(ctx, inc)
+	if err != nil {
+		return Incident{}, false, fmt.Errorf("store a new incident: %w", err)
+	}
+	s.Changed(inc.ID)
+	return inc, false, nil
+}
+
+// Get returns one incident.
+func (s *Service) Get(ctx context.Context, id string) (Incident, error) { return s.Store.Get(ctx, id) }
+
+// List returns all incidents, oldest first.
+func (s *Service) List(ctx context.Context) ([]Incident, error) { return s.Store.List(ctx) }
+
+// Show remembers where the message of that key is.
+func (s *Service) Show(ctx context.Context, id, key, ref string) error {
+	for {
+		inc, err := s.Store.Get(ctx, id)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", id, err)
+		}
+		if inc.Shown == nil {
+			inc.Shown = map[string]string{}
+		}
+		inc.Shown[key] = ref
+		if _, err = s.Store.Update(ctx, inc); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+}
+
+// TakeOver makes actor the one who walks.
+func (s *Service) TakeOver(ctx context.Context, id string, actor Actor) error {
+	if err := s.allow(ctx, actor, Responder); err != nil {
+		return err
+	}
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		if inc.Walker.ID == actor.ID {
+			return refuse("You walk %s already.", id)
+		}
+		s.note(inc, actor, "took over from %s", inc.Walker.Name)
+		inc.Walker = actor
+		return nil
+	})
+	return err
+}
+
+// Close ends an incident.
+func (s *Service) Close(ctx context.Context, id string, actor Actor) error {
+	if err := s.allow(ctx, actor, Responder); err != nil {
+		return err
+	}
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		switch inc.State {
+		case Applying, Verifying:
+			return refuse("%s cannot be closed while a plan is applied. Wait for its result.", id)
+		case Closed:
+			return refuse("%s is closed already.", id)
+		}
+		inc.State, inc.ClosedAt = Closed, s.Now()
+		s.note(inc, actor, "closed the incident")
+		return nil
+	})
+	return err
+}
+
+// Recover puts right what a bot that died has left behind: steps that ran are
+// to be run again, and a write that was on its way is unknown. Nothing is
+// sent again.
+func (s *Service) Recover(ctx context.Context) error {
+	all, err := s.Store.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list incidents: %w", err)
+	}
+	for _, inc := range all {
+		if !inc.Open() {
+			continue
+		}
+		if _, err := s.change(ctx, inc.ID, func(inc *Incident) error { recoverIncident(inc); return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func recoverIncident(inc *Incident) {
+	for i := range inc.Steps {
+		if inc.Steps[i].Status == Running {
+			inc.Steps[i].Status = Pending
+		}
+	}
+	for i := range inc.Plans {
+		plan := &inc.Plans[i]
+		if plan.State != Underway {
+			continue
+		}
+		plan.State, plan.Trouble = Uncertain, "The bot was restarted while this plan was applied. Look at what the cluster shows now before you do anything."
+		for w := range plan.Writes {
+			if plan.Writes[w].Status == Sending {
+				plan.Writes[w].Status = Lost
+			}
+		}
+		inc.State = NotFixed
+	}
+	if inc.State == Verifying {
+		inc.State = NotFixed
+	}
+}

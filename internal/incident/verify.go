@@ -1,0 +1,128 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/runbook"
+)
+
+// Verify holds the live cluster against the runbook's verification until all
+// of it holds or the time for it is over, and records which. It returns when
+// that is known.
+func (s *Service) Verify(ctx context.Context, id string, actor Actor) error {
+	inc, err := s.change(ctx, id, func(inc *Incident) error {
+		inc.State, inc.Verified = Verifying, nil
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	book := s.Runbooks[inc.Runbook]
+	since := lastApplied(inc)
+	limited, cancel := context.WithTimeout(ctx, s.Limits.Verify)
+	defer cancel()
+	var outcomes []runbook.Outcome
+	for {
+		outcomes = book.Verify(s.lookAll(limited, inc.Target, book.Verification), since)
+		if allOK(outcomes) || !s.pause(limited) {
+			break
+		}
+		if err := s.showOutcomes(ctx, id, outcomes); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("verify %s: %w", id, ctx.Err())
+	}
+	return s.endVerification(ctx, id, actor, outcomes)
+}
+
+// pause waits between two looks; false when the time is over.
+func (s *Service) pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(s.Limits.Poll):
+		return true
+	}
+}
+
+func (s *Service) showOutcomes(ctx context.Context, id string, outcomes []runbook.Outcome) error {
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		inc.Verified = outcomes
+		return nil
+	})
+	return err
+}
+
+func (s *Service) endVerification(ctx context.Context, id string, actor Actor, outcomes []runbook.Outcome) error {
+	fixed := allOK(outcomes)
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		inc.Verified = outcomes
+		if fixed {
+			inc.State = Fixed
+			s.note(inc, actor, "verified: fixed")
+			return nil
+		}
+		inc.State = NotFixed
+		for _, outcome := range outcomes {
+			if !outcome.OK {
+				s.note(inc, actor, "verified: not fixed: %s", outcome.Says)
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil || fixed {
+		return err
+	}
+	return s.RunAll(ctx, id, actor) // the verdict may be another one now
+}
+
+// lookAll runs every check that the verification names, at the same time.
+func (s *Service) lookAll(ctx context.Context, target evidence.Target, expectations []runbook.Expectation) evidence.Evidence {
+	var names []string
+	for _, expectation := range expectations {
+		if expectation.Check != "" && !slices.Contains(names, expectation.Check) {
+			names = append(names, expectation.Check)
+		}
+	}
+	look := s.Cluster.Look(target)
+	var bundle evidence.Bundle
+	var adding sync.Mutex
+	var looks sync.WaitGroup
+	for _, name := range names {
+		looks.Go(func() {
+			part, err := s.check(ctx, look, name)
+			if err != nil {
+				s.Log.Warn("verification could not look", "check", name, "err", err)
+			}
+			adding.Lock()
+			defer adding.Unlock()
+			bundle.Add(part)
+		})
+	}
+	looks.Wait()
+	return evidence.Read(bundle, target)
+}
+
+// lastApplied is when the newest plan was applied; the incident's start where
+// there is none.
+func lastApplied(inc Incident) time.Time {
+	at := inc.Since
+	for _, plan := range inc.Plans {
+		if plan.AppliedAt.After(at) {
+			at = plan.AppliedAt
+		}
+	}
+	return at
+}
+
+func allOK(outcomes []runbook.Outcome) bool {
+	return len(outcomes) > 0 && !slices.ContainsFunc(outcomes, func(o runbook.Outcome) bool { return !o.OK })
+}
