@@ -62,14 +62,15 @@ type SpanKind int
 
 // The kinds of span.
 const (
-	Plain  SpanKind = iota
-	Strong          // bold
-	Soft            // italic
-	Mono            // code
-	Emoji           // Text is the short name, such as white_check_mark
-	Person          // Text is a user's ID; this one does mention them
-	Link            // Text with URL
-	Clock           // At, in the reader's time zone
+	Plain   SpanKind = iota
+	Strong           // bold
+	Soft             // italic
+	Mono             // code
+	Emoji            // Text is the short name, such as white_check_mark
+	Person           // Text is a user's ID; this one does mention them
+	Channel          // Text is a channel's ID
+	Link             // Text with URL
+	Clock            // At, in the reader's time zone
 )
 
 // Button is one button. ID and Value name an action and its objects by their

@@ -3,8 +3,10 @@ package runbook
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -19,11 +21,12 @@ import (
 	"redis-session-bot/internal/evidence"
 )
 
-// Language is CEL with the fields of evidence.Evidence as variables, typed by
+// language is CEL with the fields of evidence.Evidence as variables, typed by
 // their Go structs, and a few functions for log lines.
 type language struct {
 	env   *cel.Env
-	names []string // the variables, sorted
+	names []string            // the variables, sorted
+	bound map[string][]string // names that a scenario gave itself, with the evidence fields behind each
 }
 
 // condition is a compiled CEL expression of type bool, or any type inside a template.
@@ -73,6 +76,39 @@ func newLanguage() (*language, error) {
 	}
 	lang.env = env
 	return lang, nil
+}
+
+// binding is a name that a scenario gives to an expression, to use it in its
+// signs and sentences.
+type binding struct {
+	name    string
+	program condition
+}
+
+// bind compiles an expression and gives it a name; the language that it
+// returns knows the name.
+func (l *language) bind(name, source string) (*language, binding, error) {
+	if slices.Contains(l.names, name) || l.bound[name] != nil {
+		return nil, binding{}, fmt.Errorf("the name %q is taken", name)
+	}
+	checked, issues := l.env.Compile(source)
+	if err := issues.Err(); err != nil {
+		return nil, binding{}, l.explain(err)
+	}
+	program, err := l.compile(source, nil)
+	if err != nil {
+		return nil, binding{}, err
+	}
+	env, err := l.env.Extend(cel.Variable(name, checked.OutputType()))
+	if err != nil {
+		return nil, binding{}, fmt.Errorf("%q: %w", name, err)
+	}
+	bound := maps.Clone(l.bound)
+	if bound == nil {
+		bound = map[string][]string{}
+	}
+	bound[name] = append([]string{}, program.reads...)
+	return &language{env: env, names: l.names, bound: bound}, binding{name, program}, nil
 }
 
 func celTypeOf(t reflect.Type) (*cel.Type, error) {
@@ -127,6 +163,11 @@ func (l *language) reads(checked *cel.Ast) []string {
 			seen[e.AsIdent()] = true
 		}
 	}))
+	for name, fields := range l.bound {
+		for _, field := range fields {
+			seen[field] = seen[field] || seen[name]
+		}
+	}
 	var fields []string
 	for _, name := range l.names {
 		if seen[name] && name != "at" && name != "target" {

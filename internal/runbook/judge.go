@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sort"
@@ -41,6 +42,7 @@ func (r *Runbook) Judge(e evidence.Evidence) Verdict {
 // something rules it out.
 func (s Scenario) judge(e evidence.Evidence, facts map[string]any, missing map[string]bool) (Cause, bool) {
 	cause := Cause{Scenario: s.ID, Title: s.Title}
+	facts = s.bind(facts)
 	decisive, strong := false, false
 	for _, sign := range s.Signs {
 		if unknown := unknownOf(e, sign.program.reads); len(unknown) > 0 {
@@ -89,6 +91,21 @@ func (s Scenario) judge(e evidence.Evidence, facts map[string]any, missing map[s
 	return cause, true
 }
 
+// bind adds the scenario's own names to the facts. One that cannot be worked
+// out stays unset: a sign that uses it does not hold.
+func (s Scenario) bind(facts map[string]any) map[string]any {
+	if len(s.lets) == 0 {
+		return facts
+	}
+	bound := maps.Clone(facts)
+	for _, let := range s.lets {
+		if value, _, err := let.program.program.Eval(bound); err == nil {
+			bound[let.name] = value
+		}
+	}
+	return bound
+}
+
 // applyRank puts every scenario that another one explains below it.
 func (r *Runbook) applyRank(causes []Cause) {
 	for i := range causes {
@@ -132,7 +149,7 @@ func (r *Runbook) Propose(id string, e evidence.Evidence) ([]Change, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no scenario %q in %s", id, r.File)
 	}
-	facts := factsOf(e, time.Time{})
+	facts := scenario.bind(factsOf(e, time.Time{}))
 	var changes []Change
 	for _, draft := range scenario.Fix {
 		args, err := draft.filled.fill(facts)

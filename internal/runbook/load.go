@@ -23,7 +23,9 @@ func Load(file string, source []byte, vocabulary Vocabulary) (*Runbook, error) {
 	l := &loader{file: file, source: source, lang: lang, vocabulary: vocabulary,
 		runbook: &Runbook{File: file}}
 	l.read()
-	l.lint()
+	if len(l.problems) == 0 {
+		l.lint() // the whole is only worth a look once each part can be read
+	}
 	if len(l.problems) > 0 {
 		return nil, l.problems
 	}

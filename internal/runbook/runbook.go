@@ -50,6 +50,8 @@ type Scenario struct {
 	Cautions []string // from > [!CAUTION]: data loss
 	WhenOK   bool     // being chosen means that nothing needs mending (healthy, false alarm)
 	Line     int
+
+	lets []binding // names for expressions, in order
 }
 
 // Weight is how much one sign says.

@@ -53,12 +53,15 @@ func (l *loader) step(s section) {
 func (l *loader) scenario(s section) {
 	scenario := Scenario{Title: s.title, Prose: strings.Join(s.prose, "\n"),
 		Warnings: s.warnings, Cautions: s.cautions, Line: s.line}
+	common := l.lang
+	defer func() { l.lang = common }() // the names of one scenario are its own
 	l.yaml(s.block, s.at, map[string]field{
 		"id":       words(&scenario.ID),
 		"action":   words(&scenario.Action),
 		"outranks": texts(&scenario.Outranks),
 		"byHand":   texts(&scenario.ByHand),
 		"ok":       decode(&scenario.WhenOK),
+		"let":      l.let(&scenario.lets),
 		"signs": func(node *yaml.Node) error {
 			return sequence(node, func(item *yaml.Node) error {
 				sign, err := l.sign(item)
@@ -77,6 +80,25 @@ func (l *loader) scenario(s section) {
 		},
 	})
 	l.runbook.Scenarios = append(l.runbook.Scenarios, scenario)
+}
+
+// let reads names for expressions; what stands below may use them.
+func (l *loader) let(into *[]binding) field {
+	return func(node *yaml.Node) error {
+		if node.Kind != yaml.MappingNode {
+			return errorAt(node, "write name: expression lines", "a mapping is needed here")
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			name, source := node.Content[i], node.Content[i+1]
+			lang, bound, err := l.lang.bind(name.Value, source.Value)
+			if err != nil {
+				return errorAt(source, "", "%s: %v", name.Value, err)
+			}
+			l.lang = lang
+			*into = append(*into, bound)
+		}
+		return nil
+	}
 }
 
 func (l *loader) expectation(s section) {

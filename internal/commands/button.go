@@ -1,0 +1,99 @@
+package commands
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
+)
+
+// The actions of buttons.
+const (
+	actNext     = "next"
+	actAll      = "all"
+	actStep     = "step"
+	actSkip     = "skip"
+	actStop     = "stop"
+	actTakeOver = "take-over"
+	actPlan     = "plan"
+	actCauses   = "causes"
+	actKubectl  = "kubectl"
+	actApply    = "apply"
+	actCancel   = "cancel"
+	actUndo     = "undo"
+	actClose    = "close"
+)
+
+// value packs the IDs that a button carries.
+func value(parts ...any) string {
+	words := make([]string, len(parts))
+	for i, part := range parts {
+		words[i] = fmt.Sprint(part)
+	}
+	return strings.Join(words, " ")
+}
+
+// unpack splits a value; a part that is not there is "".
+func unpack(value string) (first, second, third string) {
+	words := append(strings.Fields(value), "", "", "")
+	return words[0], words[1], words[2]
+}
+
+// number reads a plan's number; 0, which no plan has, for anything else.
+func number(word string) int {
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func applyButton(inc incident.Incident, plan incident.Plan) Button {
+	style := Primary
+	if len(plan.Cautions) > 0 {
+		style = Danger
+	}
+	text := fmt.Sprintf("Plan %d for %s: %s. %s", plan.Number, inc.Target, plan.Action, undoWord(plan))
+	if len(plan.Cautions) > 0 {
+		text = plan.Cautions[0] + " " + text
+	}
+	return Button{ID: actApply, Value: value(inc.ID, plan.Number, plan.Digest), Label: "Apply …", Style: style,
+		Confirm: &Confirm{Title: fmt.Sprintf("Apply plan %d?", plan.Number), Text: text, Yes: "Apply", No: "Not now"}}
+}
+
+func undoButton(inc incident.Incident, plan incident.Plan) Button {
+	return Button{ID: actUndo, Value: value(inc.ID, plan.Number), Label: "Undo",
+		Confirm: &Confirm{Title: fmt.Sprintf("Undo plan %d?", plan.Number),
+			Text: fmt.Sprintf("This puts the objects of %s back as they were before plan %d, and rolls the pods back to that.", inc.Target, plan.Number),
+			Yes:  "Undo", No: "Leave it"}}
+}
+
+func planButton(inc incident.Incident, scenario runbook.Scenario) Button {
+	return Button{ID: actPlan, Value: value(inc.ID, scenario.ID), Label: cutTo("Plan: "+scenario.Action, 60), Style: Primary}
+}
+
+// undoWord says what can be put back.
+func undoWord(plan incident.Plan) string {
+	undoable := 0
+	for _, write := range plan.Writes {
+		if len(write.Undo) > 0 {
+			undoable++
+		}
+	}
+	switch undoable {
+	case len(plan.Writes):
+		return "It can be undone."
+	case 0:
+		return "It cannot be undone."
+	}
+	return "A part of it can be undone."
+}
+
+func cutTo(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,170 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+)
+
+// Handler turns requests into calls on incidents.
+type Handler struct {
+	Incidents *incident.Service
+	Command   string            // name of the slash command, without the slash
+	Targets   []evidence.Target // the first is the default
+	Log       *slog.Logger
+}
+
+// verb is one word of the slash command.
+type verb struct {
+	name string
+	help string
+	run  func(ctx context.Context, r Request, rest string) (Reply, error)
+}
+
+func (h *Handler) verbs() []verb {
+	return []verb{
+		{"diagnose", "walk the runbook's diagnosis (`diagnose TARGET` for another target)", h.diagnose},
+		{"status", "what is open, and where it stands", h.status},
+		{"help", "this text", h.help},
+	}
+}
+
+// Handle answers one request. It returns at once; what a request sets going
+// shows in the incident's own messages.
+func (h *Handler) Handle(ctx context.Context, r Request) Reply {
+	run := h.word
+	if r.Action != "" {
+		run = h.press
+	}
+	reply, err := run(ctx, r)
+	if err == nil {
+		return reply
+	}
+	var refusal *incident.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		if refusal.Err != nil {
+			h.Log.Warn("refused", "incident", r.Incident, "actor", r.Actor.ID, "err", err)
+		}
+		return whisper("%s", refusal.Says)
+	case errors.Is(err, incident.ErrNotFound):
+		return whisper("That incident is not known any more: the bot has been restarted since. Type /%s diagnose to begin a new one.", h.Command)
+	}
+	h.Log.Error("request", "incident", r.Incident, "actor", r.Actor.ID, "action", r.Action, "text", r.Text, "err", err)
+	return whisper("That did not work: %s. Nothing was changed. Try once more; the bot's log has the whole error.", err)
+}
+
+// word runs what somebody typed.
+func (h *Handler) word(ctx context.Context, r Request) (Reply, error) {
+	first, rest, _ := strings.Cut(strings.TrimSpace(r.Text), " ")
+	first = strings.ToLower(first)
+	if first == "" {
+		first = "help"
+	}
+	var names []string
+	for _, verb := range h.verbs() {
+		if verb.name == first {
+			return verb.run(ctx, r, strings.TrimSpace(rest))
+		}
+		names = append(names, verb.name)
+	}
+	return whisper("I do not know %q. Did you mean /%s %s? Type /%s help for all of it.", cutTo(first, 40), h.Command, nearest(first, names), h.Command), nil
+}
+
+// nearest gives the known word that is the fewest letters away.
+func nearest(word string, known []string) string {
+	best, distance := "", 1<<30
+	for _, candidate := range known {
+		if d := levenshtein.ComputeDistance(word, candidate); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
+}
+
+func (h *Handler) diagnose(ctx context.Context, r Request, rest string) (Reply, error) {
+	target, err := h.target(rest)
+	if err != nil {
+		return Reply{}, err
+	}
+	inc, existed, err := h.Incidents.Open(ctx, r.Actor, h.Command, target, r.Place)
+	if err != nil {
+		return Reply{}, err
+	}
+	if existed && inc.Place != r.Place {
+		view := sayOnly(Text{}.strong(inc.ID).say(" is open for %s already, in ", target).channel(inc.Place.Channel).say(". It is walked there."))
+		return Reply{Whisper: &view}, nil
+	}
+	if existed {
+		return whisper("%s is open for %s already: %s. Go on in its message.", inc.ID, target, stateWord(inc)), nil
+	}
+	return Reply{}, h.Incidents.RunNext(ctx, inc.ID, r.Actor)
+}
+
+// channel names a channel of the chat.
+func (t Text) channel(id string) Text { return append(t, Span{Kind: Channel, Text: id}) }
+
+// target finds a target by its name; the first one for no name.
+func (h *Handler) target(name string) (evidence.Target, error) {
+	if name == "" {
+		return h.Targets[0], nil
+	}
+	var names []string
+	for _, target := range h.Targets {
+		if strings.EqualFold(target.Name, name) || strings.EqualFold(target.String(), name) {
+			return target, nil
+		}
+		names = append(names, target.Name)
+	}
+	return evidence.Target{}, &incident.Refusal{Says: fmt.Sprintf("There is no target %q. Did you mean %s? Known: %s.", cutTo(name, 60), nearest(name, names), strings.Join(names, ", "))}
+}
+
+func (h *Handler) status(ctx context.Context, r Request, _ string) (Reply, error) {
+	if err := h.Incidents.Roles.Allows(ctx, r.Actor, incident.Responder); err != nil {
+		return Reply{}, err
+	}
+	all, err := h.Incidents.List(ctx)
+	if err != nil {
+		return Reply{}, err
+	}
+	var text Text
+	for _, inc := range all {
+		if !inc.Open() {
+			continue
+		}
+		if len(text) > 0 {
+			text = text.say("\n")
+		}
+		text = text.strong(inc.ID).say("  %s  %s, since ", inc.Target, stateWord(inc)).clock(inc.Since).say(", walked by ").who(inc.Walker)
+		if inc.Place != r.Place {
+			text = text.say(", in ").channel(inc.Place.Channel)
+		}
+	}
+	if len(text) == 0 {
+		text = say("Nothing is open. /%s diagnose begins a diagnosis.", h.Command)
+	}
+	view := sayOnly(text)
+	return Reply{Whisper: &view}, nil
+}
+
+func (h *Handler) help(context.Context, Request, string) (Reply, error) {
+	text := say("").strong("/" + h.Command)
+	for _, verb := range h.verbs() {
+		text = text.say("\n").mono("/"+h.Command+" "+verb.name).say("  %s", strings.ReplaceAll(verb.help, "`", ""))
+	}
+	text = text.say("\nIn a thread, mention me instead: @bot diagnose. I change nothing before somebody who may presses Apply.")
+	var names []string
+	for _, target := range h.Targets {
+		names = append(names, target.Name)
+	}
+	text = text.say("\nTargets: %s.", strings.Join(names, ", "))
+	view := sayOnly(text)
+	return Reply{Whisper: &view}, nil
+}

@@ -1,0 +1,93 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"redis-session-bot/internal/incident"
+)
+
+// press runs what a button stands for. A button that is not known, or that
+// names an incident of another time, is refused politely.
+func (h *Handler) press(ctx context.Context, r Request) (Reply, error) {
+	id, second, third := unpack(r.Value)
+	s := h.Incidents
+	switch r.Action {
+	case actNext:
+		return Reply{}, s.RunNext(ctx, id, r.Actor)
+	case actAll:
+		return Reply{}, s.RunAll(ctx, id, r.Actor)
+	case actStep:
+		return Reply{}, s.RunStep(ctx, id, r.Actor, second)
+	case actSkip:
+		return Reply{}, s.Skip(ctx, id, r.Actor, second)
+	case actStop:
+		return Reply{}, s.Stop(ctx, id, r.Actor)
+	case actTakeOver:
+		return Reply{}, s.TakeOver(ctx, id, r.Actor)
+	case actPlan:
+		return Reply{}, s.MakePlan(ctx, id, r.Actor, second)
+	case actApply:
+		return Reply{}, s.ApplyPlan(ctx, id, r.Actor, number(second), third)
+	case actCancel:
+		return Reply{}, s.CancelPlan(ctx, id, r.Actor, number(second))
+	case actUndo:
+		return Reply{}, s.UndoPlan(ctx, id, r.Actor, number(second))
+	case actClose:
+		return Reply{}, s.Close(ctx, id, r.Actor)
+	case actCauses:
+		return h.causes(ctx, r, id)
+	case actKubectl:
+		return h.kubectl(ctx, r, id, second)
+	}
+	return whisper("This button is of an older version of the bot. Nothing was changed. Type /%s status to see where things stand.", h.Command), nil
+}
+
+// causes shows every scenario that has something for it, with the plan of each.
+func (h *Handler) causes(ctx context.Context, r Request, id string) (Reply, error) {
+	inc, err := h.read(ctx, r, id)
+	if err != nil {
+		return Reply{}, err
+	}
+	book := h.Incidents.Runbooks[inc.Runbook]
+	view := View{Summary: "Causes of " + inc.ID, Parts: []Part{Heading{"Causes that the evidence speaks for"}}}
+	for _, cause := range inc.Verdict.Causes {
+		text := say("").strong(cause.Title).say(" — %s", cause.Confidence)
+		for _, because := range cause.Because {
+			text = text.say("\n • %s", cutTo(because, 300))
+		}
+		for _, against := range cause.Against {
+			text = text.say("\n • against it: %s", cutTo(against, 300))
+		}
+		view.Parts = append(view.Parts, Paragraph{text})
+		if scenario, ok := book.Scenario(cause.Scenario); ok && len(scenario.Fix) > 0 {
+			view.Parts = append(view.Parts, Buttons{[]Button{planButton(inc, scenario)}})
+		}
+	}
+	return Reply{Whisper: &view}, nil
+}
+
+// kubectl shows what a person would type instead of a step.
+func (h *Handler) kubectl(ctx context.Context, r Request, id, step string) (Reply, error) {
+	inc, err := h.read(ctx, r, id)
+	if err != nil {
+		return Reply{}, err
+	}
+	one := inc.Step(step)
+	if one == nil || len(one.Kubectl) == 0 {
+		return whisper("There is no kubectl command for this step yet: run it first."), nil
+	}
+	view := View{Summary: "kubectl for " + one.Title, Parts: []Part{
+		Paragraph{say("By hand, %s is:", one.Title)},
+		Code{Text: strings.Join(one.Kubectl, "\n")},
+	}}
+	return Reply{Whisper: &view}, nil
+}
+
+// read gets an incident for somebody who may see it.
+func (h *Handler) read(ctx context.Context, r Request, id string) (incident.Incident, error) {
+	if err := h.Incidents.Roles.Allows(ctx, r.Actor, incident.Responder); err != nil {
+		return incident.Incident{}, err
+	}
+	return h.Incidents.Get(ctx, id)
+}

@@ -1,0 +1,337 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"redis-session-bot/internal/checks"
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
+)
+
+// Messages are the incident as it should be seen: its own message first, then
+// its thread in order. The same incident always gives the same messages.
+func (h *Handler) Messages(inc incident.Incident) []Message {
+	messages := []Message{{Key: "incident", View: h.incidentView(inc)}}
+	for _, step := range inc.Steps {
+		if step.Runs > 0 && step.Status != incident.Running {
+			messages = append(messages, stepMessage(inc, step))
+		}
+	}
+	for _, plan := range inc.Plans {
+		messages = append(messages, planMessage(inc, plan))
+	}
+	return messages
+}
+
+func (h *Handler) incidentView(inc incident.Incident) View {
+	book := h.Incidents.Runbooks[inc.Runbook]
+	title := fmt.Sprintf("%s · %s · %s", book.Title, inc.Target, inc.ID)
+	view := View{Summary: title + " · " + stateWord(inc), Parts: []Part{
+		Heading{title},
+		Paragraph{say("since ").clock(inc.Since).say("\n%s", book.Impact)},
+		Paragraph{stepLines(inc)},
+	}}
+	view.Parts = append(view.Parts, verdictParts(book, inc)...)
+	view.Parts = append(view.Parts, resultParts(inc)...)
+	view.Parts = append(view.Parts, Note{walkedBy(inc)})
+	if buttons := h.incidentButtons(book, inc); len(buttons) > 0 {
+		view.Parts = append(view.Parts, Buttons{buttons})
+	}
+	return view
+}
+
+func stateWord(inc incident.Incident) string {
+	switch inc.State {
+	case incident.Fixed:
+		return "fixed"
+	case incident.NotFixed:
+		return "not fixed"
+	case incident.Applying:
+		return "a plan is being applied"
+	case incident.Verifying:
+		return "being verified"
+	case incident.Closed:
+		return "closed"
+	case incident.Stopped:
+		return "stopped"
+	}
+	if len(inc.Verdict.Causes) > 0 {
+		return fmt.Sprintf("%s, %s", strings.ToLower(inc.Verdict.Causes[0].Title), inc.Verdict.Causes[0].Confidence)
+	}
+	return "being diagnosed"
+}
+
+// stepLines is one line a step: state, title, what was found.
+func stepLines(inc incident.Incident) Text {
+	var text Text
+	for i, step := range inc.Steps {
+		if i > 0 {
+			text = text.say("\n")
+		}
+		text = text.emoji(statusEmoji(step.Status)).say(" ").strong(step.Title).say("  %s", stepWord(step))
+	}
+	return text
+}
+
+func stepWord(step incident.Step) string {
+	switch step.Status {
+	case incident.Pending:
+		return "not run yet"
+	case incident.Running:
+		return "reading …"
+	case checks.Unknown:
+		return "unknown: " + cutTo(step.Summary, 140)
+	}
+	return cutTo(step.Summary, 160)
+}
+
+func statusEmoji(status incident.Status) string {
+	switch status {
+	case checks.OK:
+		return emojiOK
+	case checks.Warn:
+		return emojiWarn
+	case checks.Fail:
+		return emojiFail
+	case checks.Unknown:
+		return emojiUnknown
+	case incident.Running:
+		return emojiRunning
+	case incident.Skipped:
+		return emojiSkipped
+	}
+	return emojiPending
+}
+
+// verdictParts names the likely cause with its reasons, and the next ones.
+func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
+	if !inc.Judged {
+		return nil
+	}
+	parts := []Part{Rule{}}
+	if len(inc.Verdict.Causes) == 0 {
+		text := say("").strong("No cause found").say("\nThe evidence names none of the runbook's %d scenarios.", len(book.Scenarios))
+		return append(parts, Paragraph{missing(text, inc.Verdict)})
+	}
+	cause := inc.Verdict.Causes[0]
+	head := fmt.Sprintf("%s — %s", cause.Title, cause.Confidence)
+	if !walked(inc) {
+		head = "So far: " + head
+	}
+	text := say("").strong(head)
+	for _, because := range cause.Because {
+		text = text.say("\n • %s", cutTo(because, 300))
+	}
+	for _, against := range cause.Against {
+		text = text.say("\n • against it: %s", cutTo(against, 300))
+	}
+	if others := otherCauses(inc.Verdict, 2); others != "" {
+		text = text.say("\nLess likely: %s", others)
+	}
+	if cause.Confidence != runbook.Certain {
+		text = missing(text, inc.Verdict)
+	}
+	parts = append(parts, Paragraph{text})
+	scenario, ok := book.Scenario(cause.Scenario)
+	if ok && !scenario.WhenOK && len(scenario.Fix) == 0 && open(inc) {
+		parts = append(parts, Paragraph{byHand(scenario)})
+	}
+	return parts
+}
+
+// open reports whether something is still to be done.
+func open(inc incident.Incident) bool {
+	return inc.State != incident.Fixed && inc.State != incident.Closed
+}
+
+// walked reports whether every step has ended or was left out.
+func walked(inc incident.Incident) bool {
+	return !slices.ContainsFunc(inc.Steps, func(s incident.Step) bool {
+		return s.Status == incident.Pending || s.Status == incident.Running
+	})
+}
+
+func otherCauses(verdict runbook.Verdict, most int) string {
+	var names []string
+	for i, cause := range verdict.Causes {
+		if i > 0 && len(names) < most {
+			names = append(names, fmt.Sprintf("%s (%s)", strings.ToLower(cause.Title), cause.Confidence))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// missing says what is not known and might change the verdict.
+func missing(text Text, verdict runbook.Verdict) Text {
+	for i, unknown := range verdict.Unknown {
+		if i == 3 {
+			return text.say("\nand %d more", len(verdict.Unknown)-i)
+		}
+		text = text.say("\nNot known: %s", cutTo(unknown, 200))
+	}
+	return text
+}
+
+func byHand(scenario runbook.Scenario) Text {
+	text := say("").strong("No change is safe enough for a button. By hand:")
+	for i, line := range scenario.ByHand {
+		text = text.say("\n%d. %s", i+1, line)
+	}
+	return text
+}
+
+// resultParts tells how the newest plan went.
+func resultParts(inc incident.Incident) []Part {
+	switch inc.State {
+	case incident.Applying:
+		return []Part{Rule{}, Paragraph{progress(inc)}}
+	case incident.Verifying:
+		return []Part{Rule{}, Paragraph{outcomes(say("").emoji(emojiRunning).say(" ").strong("Verifying"), inc)}}
+	case incident.Fixed:
+		text := say("").emoji(emojiOK).say(" ").strong("Fixed").say(" at ").clock(lastEntry(inc)).say(", %s after the start. Verified:", minutes(lastEntry(inc).Sub(inc.Since)))
+		return []Part{Rule{}, Paragraph{outcomes(text, inc)}}
+	case incident.NotFixed:
+		text := say("").emoji(emojiFail).say(" ").strong("Applied, but not fixed.")
+		if plan := newest(inc); plan != nil && plan.State == incident.Uncertain {
+			text = say("").emoji(emojiUnknown).say(" ").strong(fmt.Sprintf("Nobody knows whether plan %d was applied.", plan.Number))
+		}
+		if plan := newest(inc); plan != nil && plan.Trouble != "" {
+			text = text.say(" %s", ordinary(plan.Trouble))
+		}
+		return []Part{Rule{}, Paragraph{outcomes(text, inc)}}
+	}
+	return nil
+}
+
+func progress(inc incident.Incident) Text {
+	plan := newest(inc)
+	if plan == nil {
+		return nil
+	}
+	text := say("").emoji(emojiRunning).say(" ").strong(fmt.Sprintf("Applying plan %d", plan.Number)).say(", approved by ").who(plan.Approved)
+	if plan.Progress != "" {
+		text = text.say("\n%s", plan.Progress)
+	}
+	return text
+}
+
+func outcomes(text Text, inc incident.Incident) Text {
+	for _, outcome := range inc.Verified {
+		mark := emojiFail
+		if outcome.OK {
+			mark = emojiOK
+		} else if inc.State == incident.Verifying {
+			mark = emojiRunning
+		}
+		text = text.say("\n").emoji(mark).say(" %s", cutTo(outcome.Says, 200))
+	}
+	return text
+}
+
+func newest(inc incident.Incident) *incident.Plan {
+	if len(inc.Plans) == 0 {
+		return nil
+	}
+	return &inc.Plans[len(inc.Plans)-1]
+}
+
+func lastEntry(inc incident.Incident) time.Time {
+	if len(inc.Timeline) == 0 {
+		return inc.Since
+	}
+	return inc.Timeline[len(inc.Timeline)-1].At
+}
+
+func minutes(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return fmt.Sprintf("%d min", int(d.Minutes()))
+}
+
+func walkedBy(inc incident.Incident) Text {
+	text := say("Walked by ").who(inc.Walker)
+	switch inc.State {
+	case incident.Stopped:
+		text = text.say(" · stopped")
+	case incident.Closed:
+		text = text.say(" · closed")
+	}
+	return text
+}
+
+// incidentButtons end the message where the next step is.
+func (h *Handler) incidentButtons(book *runbook.Runbook, inc incident.Incident) []Button {
+	var buttons []Button
+	add := func(id, label string, style ButtonStyle, parts ...any) {
+		buttons = append(buttons, Button{ID: id, Value: value(append([]any{inc.ID}, parts...)...), Label: label, Style: style})
+	}
+	if inc.State == incident.Closed || inc.State == incident.Applying || inc.State == incident.Verifying {
+		return nil
+	}
+	if inc.State == incident.Fixed {
+		if plan := undoable(inc); plan != nil {
+			buttons = append(buttons, undoButton(inc, *plan))
+		}
+		add(actClose, "Close", Primary)
+		return buttons
+	}
+	pending := slices.IndexFunc(inc.Steps, func(s incident.Step) bool { return s.Status == incident.Pending })
+	planOffered := false
+	if len(inc.Verdict.Causes) > 0 && (walked(inc) || inc.Verdict.Causes[0].Confidence == runbook.Certain) {
+		scenario, ok := book.Scenario(inc.Verdict.Causes[0].Scenario)
+		if ok && len(scenario.Fix) > 0 && !waiting(inc) {
+			buttons = append(buttons, planButton(inc, scenario))
+			planOffered = true
+		}
+	}
+	if pending >= 0 {
+		style := Primary
+		if planOffered {
+			style = Quiet
+		}
+		add(actNext, "Run "+inc.Steps[pending].Title, style)
+		add(actAll, "Run all", Quiet)
+		add(actSkip, "Skip "+inc.Steps[pending].Title, Quiet, inc.Steps[pending].ID)
+	} else if walked(inc) {
+		add(actAll, "Run all again", Quiet)
+	}
+	if inc.State == incident.NotFixed {
+		if plan := undoable(inc); plan != nil {
+			buttons = append(buttons, undoButton(inc, *plan))
+		}
+	}
+	if len(inc.Verdict.Causes) > 1 {
+		add(actCauses, "Other causes", Quiet)
+	}
+	add(actTakeOver, "Take over", Quiet)
+	if inc.State == incident.Walking && !walked(inc) {
+		add(actStop, "Stop", Quiet)
+	} else {
+		add(actClose, "Close", Quiet)
+	}
+	return buttons
+}
+
+// waiting reports whether a plan waits for an answer already.
+func waiting(inc incident.Incident) bool {
+	plan := newest(inc)
+	return plan != nil && plan.State == incident.Proposed
+}
+
+// undoable is the newest plan that can be put back, nil for none.
+func undoable(inc incident.Incident) *incident.Plan {
+	for i := len(inc.Plans) - 1; i >= 0; i-- {
+		plan := &inc.Plans[i]
+		if plan.Undoes > 0 || plan.State != incident.Applied && plan.State != incident.Failed {
+			continue
+		}
+		if slices.ContainsFunc(plan.Writes, func(w incident.Write) bool { return w.Status == incident.Done && len(w.Undo) > 0 }) {
+			return plan
+		}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+
+	"redis-session-bot/internal/incident"
+)
+
+// shownDiff is how many lines of one diff a card shows; the rest is in a file.
+const shownDiff = 40
+
+func planMessage(inc incident.Incident, plan incident.Plan) Message {
+	view := View{Summary: fmt.Sprintf("Plan %d: %s, %s", plan.Number, plan.Action, planWord(plan)), Parts: []Part{Paragraph{planHead(plan)}}}
+	message := Message{Key: fmt.Sprintf("plan/%d", plan.Number), Thread: true}
+	var full strings.Builder
+	for i, write := range plan.Writes {
+		view.Parts = append(view.Parts, Paragraph{writeLine(i+1, write, plan)})
+		if plan.State == incident.Proposed || plan.State == incident.Drifted {
+			view.Parts = append(view.Parts, diffParts(write)...)
+		}
+		fmt.Fprintf(&full, "# %d  %s\n# by hand: %s\n%s\n", i+1, write.Title, write.Kubectl, write.Diff)
+	}
+	for _, caution := range plan.Cautions {
+		view.Parts = append(view.Parts, Paragraph{say("").emoji("rotating_light").say(" ").strong("Data loss: ").say("%s", caution)})
+	}
+	for _, warning := range plan.Warnings {
+		view.Parts = append(view.Parts, Paragraph{say("").emoji(emojiWarn).say(" %s", ordinary(warning))})
+	}
+	if plan.Trouble != "" {
+		view.Parts = append(view.Parts, Paragraph{say("").emoji(troubleEmoji(plan)).say(" %s", ordinary(plan.Trouble))})
+	}
+	if plan.State == incident.Proposed {
+		view.Parts = append(view.Parts, Note{consent(plan)})
+	}
+	if buttons := planButtons(inc, plan); len(buttons) > 0 {
+		view.Parts = append(view.Parts, Buttons{buttons})
+	}
+	if len(plan.Writes) > 0 {
+		message.Edition = plan.Digest
+		message.Files = []File{{Name: fmt.Sprintf("%s-plan-%d.diff", inc.ID, plan.Number), Title: fmt.Sprintf("Plan %d, full diff", plan.Number), Text: full.String()}}
+	}
+	message.View = view
+	return message
+}
+
+func planHead(plan incident.Plan) Text {
+	text := say("").strong(fmt.Sprintf("Plan %d · %s", plan.Number, plan.Action)).say(" · ")
+	switch plan.State {
+	case incident.Proposed:
+		return text.say("prepared ").clock(plan.MadeAt).say(", valid until ").clock(plan.Until)
+	case incident.Underway:
+		return text.say("being applied, approved by ").who(plan.Approved)
+	case incident.Applied:
+		return text.say("applied ").clock(plan.EndedAt).say(", approved by ").who(plan.Approved)
+	}
+	return text.say("%s", planWord(plan))
+}
+
+func planWord(plan incident.Plan) string {
+	switch plan.State {
+	case incident.Proposed:
+		return "waits for an answer"
+	case incident.Underway:
+		return "is being applied"
+	case incident.Drifted:
+		return "not applied: the cluster has changed"
+	case incident.Uncertain:
+		return "interrupted"
+	}
+	return string(plan.State)
+}
+
+// writeLine is one numbered line, with a tick once it is done.
+func writeLine(n int, write incident.Write, plan incident.Plan) Text {
+	text := say("%d  ", n)
+	switch write.Status {
+	case incident.Done:
+		text = text.emoji(emojiOK).say(" ")
+	case incident.Sending:
+		text = text.emoji(emojiRunning).say(" ")
+	case incident.Refused:
+		text = text.emoji(emojiFail).say(" ")
+	case incident.Lost:
+		text = text.emoji(emojiUnknown).say(" ")
+	}
+	text = text.say("%s", write.Title)
+	if write.DryRun != incident.DryRunAccepted && plan.State == incident.Proposed {
+		text = text.say("\n").emoji(emojiFail).say(" the API server refuses it: %s", cutTo(write.DryRun, 300))
+	}
+	if len(write.Undo) == 0 && plan.State == incident.Proposed {
+		text = text.say("\nCannot be undone: %s", write.NoUndo)
+	}
+	return text
+}
+
+func diffParts(write incident.Write) []Part {
+	if write.Diff == "" {
+		return nil
+	}
+	lines := strings.Split(strings.TrimRight(write.Diff, "\n"), "\n")
+	if len(lines) > shownDiff {
+		lines = append(lines[:shownDiff], fmt.Sprintf("… %d more lines in the file", len(lines)-shownDiff))
+	}
+	return []Part{Code{Text: strings.Join(lines, "\n"), Diff: true}}
+}
+
+func consent(plan incident.Plan) Text {
+	dry := "The API server refuses a part of it in a dry run."
+	if incident.Accepted(plan) {
+		dry = "Server-side dry run: accepted."
+	}
+	return say("%s %s An approver may apply it. Made by ", dry, undoWord(plan)).who(plan.By)
+}
+
+func troubleEmoji(plan incident.Plan) string {
+	switch plan.State {
+	case incident.Uncertain:
+		return emojiUnknown
+	case incident.Failed:
+		return emojiFail
+	}
+	return emojiWarn
+}
+
+func planButtons(inc incident.Incident, plan incident.Plan) []Button {
+	again := Button{ID: actPlan, Value: value(inc.ID, plan.Scenario), Label: "Plan again", Style: Primary}
+	switch plan.State {
+	case incident.Proposed:
+		buttons := []Button{{ID: actCancel, Value: value(inc.ID, plan.Number), Label: "Cancel"}}
+		if incident.Accepted(plan) {
+			return append([]Button{applyButton(inc, plan)}, buttons...)
+		}
+		return append(buttons, again)
+	case incident.Drifted, incident.Failed:
+		if plan.Number == len(inc.Plans) && inc.State != incident.Closed {
+			return []Button{again}
+		}
+	}
+	return nil
+}
