@@ -1,0 +1,133 @@
+package k8s
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	metrics "k8s.io/metrics/pkg/client/clientset/versioned"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+)
+
+// userAgent is how the bot shows in the API server's audit log.
+const userAgent = "redis-session-bot"
+
+// Clusters opens the cluster of a target by its kubeconfig context, and the
+// cluster that the bot runs in where there is no kubeconfig. Each is opened
+// once. Safe for concurrent use.
+type Clusters struct {
+	Kubeconfig string // a file; empty: $KUBECONFIG, then ~/.kube/config
+	Prober     Prober
+	Now        func() time.Time
+
+	mu   sync.Mutex
+	open map[string]*Cluster
+}
+
+// Cluster returns the cluster of a context; the empty one is the kubeconfig's
+// current context. It sends no request. Errors say what to set.
+func (c *Clusters) Cluster(name string) (*Cluster, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cluster := c.open[name]; cluster != nil {
+		return cluster, nil
+	}
+	config, err := c.restConfig(name)
+	if err != nil {
+		return nil, err
+	}
+	config.UserAgent = userAgent
+	config.WarningHandler = rest.NoWarnings{}
+	// A round asks for some twenty things at once; client-go's default of 5
+	// a second would stretch it.
+	config.QPS, config.Burst = 50, 100
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("open cluster %s: %w", orCurrent(name), err)
+	}
+	measures, err := metrics.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("open cluster %s: %w", orCurrent(name), err)
+	}
+	cluster := &Cluster{Clients: clients, Metrics: measures, REST: config, Prober: c.Prober, Now: c.Now}
+	if c.open == nil {
+		c.open = map[string]*Cluster{}
+	}
+	c.open[name] = cluster
+	return cluster, nil
+}
+
+func (c *Clusters) restConfig(name string) (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if c.Kubeconfig != "" {
+		rules.ExplicitPath = c.Kubeconfig
+	}
+	raw, err := rules.Load()
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig %s: %w", strings.Join(rules.GetLoadingPrecedence(), ", "), err)
+	}
+	if name == "" && len(raw.Contexts) == 0 {
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("no kubeconfig was found (%s), and this is not a pod of a cluster: set KUBECONFIG or --kubeconfig: %w",
+				strings.Join(rules.GetLoadingPrecedence(), ", "), err)
+		}
+		return config, nil
+	}
+	if name == "" && raw.CurrentContext == "" {
+		return nil, fmt.Errorf("the kubeconfig has no current context: name one of %s as the target's context", contextsOf(raw))
+	}
+	if name != "" && raw.Contexts[name] == nil {
+		return nil, fmt.Errorf("the kubeconfig has no context %q: it has %s", name, contextsOf(raw))
+	}
+	config, err := clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, rules).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig context %s: %w", orCurrent(name), err)
+	}
+	return config, nil
+}
+
+func contextsOf(raw *clientcmdapi.Config) string {
+	var names []string
+	for name := range raw.Contexts {
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func orCurrent(name string) string {
+	if name == "" {
+		return "of the current context"
+	}
+	return name
+}
+
+// Look begins one round of reading in the target's cluster.
+func (c *Clusters) Look(target evidence.Target) incident.Look {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return closedLook{err}
+	}
+	return cluster.Look(target)
+}
+
+// closedLook is a round in a cluster that could not be opened.
+type closedLook struct{ err error }
+
+// Check returns why the cluster could not be opened.
+func (l closedLook) Check(context.Context, string) (evidence.Bundle, error) {
+	return evidence.Bundle{}, l.err
+}

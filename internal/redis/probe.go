@@ -1,0 +1,192 @@
+// Package redis asks one Redis or Valkey server directly: a first look at the
+// raw bytes, then a client's round trip.
+//
+// It owns what a client hears. It knows no cluster and dials nothing by
+// itself, keeps nothing in the server that it asks, and never returns the
+// password.
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"redis-session-bot/internal/evidence"
+)
+
+// The stages of a probe.
+const (
+	stageDial  = "dial"
+	stageAuth  = "auth"
+	stagePing  = "ping"
+	stageInfo  = "info"
+	stageWrite = "write"
+)
+
+// KeyNeedsPassword is a key that the probe adds to a server's INFO: whether a
+// client without a password is refused, "yes" or "no". It tells a server that
+// lost its password, since that one accepts any.
+const KeyNeedsPassword = "bot_password_needed"
+
+const (
+	// answerTimeout bounds one command.
+	answerTimeout = 3 * time.Second
+	// sessionTTL is how long the probe's key outlives a probe that was killed.
+	sessionTTL = 30 * time.Second
+	// DefaultPrefix is of the probe's own keys.
+	DefaultPrefix = "redis-session-bot:probe:"
+)
+
+// Dial opens a connection to the server.
+type Dial = func(ctx context.Context) (net.Conn, error)
+
+// Prober asks servers. The zero value is ready.
+type Prober struct {
+	Prefix string // of the probe's own keys; DefaultPrefix when empty
+}
+
+// Probe looks at the first bytes of a connection, then does as a client does:
+// AUTH (where a password is given), PING, INFO, and a session-like SET, GET,
+// TTL and DEL of a key of its own. The first thing that is not a success is in
+// Error with its Stage; INFO is read all the same where the server gives it.
+func (p Prober) Probe(ctx context.Context, dial Dial, password string) evidence.Redis {
+	asked := asking{result: evidence.Redis{Keys: -1, Info: map[string]string{}}, password: password}
+	if !asked.lookRaw(ctx, dial) {
+		return asked.result
+	}
+	client := redis.NewClient(&redis.Options{
+		Dialer:                   func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		Protocol:                 2,
+		DisableIdentity:          true,
+		MaxRetries:               -1,
+		DialerRetries:            1,
+		PoolSize:                 1,
+		ReadTimeout:              answerTimeout,
+		WriteTimeout:             answerTimeout,
+		ContextTimeoutEnabled:    true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	defer client.Close()
+	conn := client.Conn()
+	defer conn.Close()
+	if asked.authenticate(ctx, conn) {
+		asked.ping(ctx, conn)
+		asked.info(ctx, conn)
+		if asked.result.Error == "" {
+			asked.session(ctx, conn, p.key())
+		}
+	}
+	asked.result.OK = asked.result.Error == ""
+	return asked.result
+}
+
+func (p Prober) key() string {
+	prefix := p.Prefix
+	if prefix == "" {
+		prefix = DefaultPrefix
+	}
+	return prefix + rand.Text()
+}
+
+// asking is one probe underway.
+type asking struct {
+	result   evidence.Redis
+	password string
+}
+
+// heard keeps the first error. It reports whether there was none now.
+func (a *asking) heard(stage string, err error) bool {
+	if err == nil {
+		return true
+	}
+	if a.result.Error == "" {
+		a.result.Stage, a.result.Error = stage, a.text(err)
+	}
+	return false
+}
+
+// authenticate is skipped where no password is known: what the server says to
+// the next command is the answer then.
+func (a *asking) authenticate(ctx context.Context, conn *redis.Conn) bool {
+	if a.password == "" {
+		return true
+	}
+	err := conn.Auth(ctx, a.password).Err()
+	if err != nil && a.result.Info[KeyNeedsPassword] == "no" && strings.Contains(err.Error(), "without any password configured") {
+		return true // the server has none: the application's client may not mind
+	}
+	return a.heard(stageAuth, err)
+}
+
+func (a *asking) ping(ctx context.Context, conn *redis.Conn) {
+	pong, err := conn.Ping(ctx).Result()
+	if a.heard(stagePing, err) {
+		a.result.Pong = pong == "PONG"
+	}
+}
+
+func (a *asking) info(ctx context.Context, conn *redis.Conn) {
+	text, err := conn.Info(ctx).Result()
+	if !a.heard(stageInfo, err) {
+		return
+	}
+	info, keys := readInfo(text)
+	maps.Copy(a.result.Info, info)
+	a.result.Keys = keys
+}
+
+// session writes a key as a session is written, reads it back and removes it.
+func (a *asking) session(ctx context.Context, conn *redis.Conn, key string) {
+	value := rand.Text()
+	if !a.heard(stageWrite, conn.Set(ctx, key, value, sessionTTL).Err()) {
+		return
+	}
+	got, err := conn.Get(ctx, key).Result()
+	if a.heard(stageWrite, err) && got != value {
+		a.heard(stageWrite, fmt.Errorf("GET returned something else than SET wrote"))
+	}
+	left, err := conn.TTL(ctx, key).Result()
+	if a.heard(stageWrite, err) && (left <= 0 || left > sessionTTL) {
+		a.heard(stageWrite, fmt.Errorf("TTL is %s for a key that was set to expire in %s", left, sessionTTL))
+	}
+	a.heard(stageWrite, conn.Del(ctx, key).Err())
+}
+
+// readInfo reads INFO's lines and counts the keys of all databases.
+func readInfo(text string) (map[string]string, int64) {
+	info, keys := map[string]string{}, int64(0)
+	for line := range strings.Lines(text) {
+		name, value, found := strings.Cut(strings.TrimSpace(line), ":")
+		if !found || strings.HasPrefix(name, "#") {
+			continue
+		}
+		info[name] = value
+		if database, ok := strings.CutPrefix(name, "db"); ok {
+			if _, err := strconv.Atoi(database); err == nil {
+				keys += keysOf(value)
+			}
+		}
+	}
+	return info, keys
+}
+
+// keysOf reads keys=N of a line of the keyspace section.
+func keysOf(line string) int64 {
+	for field := range strings.SplitSeq(line, ",") {
+		if number, ok := strings.CutPrefix(field, "keys="); ok {
+			n, err := strconv.ParseInt(number, 10, 64)
+			if err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}
