@@ -6,7 +6,10 @@
 // secret: package k8s redacts before anything arrives here.
 package evidence
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Target is what a runbook acts on in one environment.
 type Target struct {
@@ -321,4 +324,16 @@ type App struct {
 	Said      []string  `json:"said"`      // its newest log lines about the store, oldest first
 	Created   string    `json:"created"`   // newest line that tells of a session created
 	CreatedAt time.Time `json:"createdAt"` // when that line was written; zero when the log has no times
+}
+
+// Or fills every empty name of t with that of defaults.
+func (t Target) Or(defaults Target) Target {
+	filled := reflect.ValueOf(&t).Elem()
+	from := reflect.ValueOf(defaults)
+	for i := range filled.NumField() {
+		if filled.Field(i).IsZero() {
+			filled.Field(i).Set(from.Field(i))
+		}
+	}
+	return t
 }

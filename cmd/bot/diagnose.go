@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"redis-session-bot/internal/commands"
+	"redis-session-bot/internal/config"
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
+	"redis-session-bot/internal/store/memory"
+	"redis-session-bot/internal/terminal"
+)
+
+// diagnoseOptions are the flags of bot diagnose.
+type diagnoseOptions struct {
+	target, namespace, workload, kubeconfig, context string
+	output, from, save, runbook                      string
+}
+
+func diagnoseCommand(file *string) *cobra.Command {
+	var o diagnoseOptions
+	cmd := &cobra.Command{
+		Use:   "diagnose [TARGET]",
+		Short: "Run every step of the diagnosis and name the likely cause",
+		Long: `Run every step of the diagnosis at once and name the likely cause with its
+evidence. It reads only, beside one short-lived key of its own in Redis.
+
+Exit code: 0 healthy or a false alarm, 1 a problem was found, 2 bad usage or
+configuration, 3 the evidence could not be collected.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.target = args[0]
+			}
+			if o.output != "text" && o.output != "json" {
+				return exit{exitUsage, fmt.Errorf("-o %s: use text or json", o.output)}
+			}
+			c, err := config.Load(*file)
+			if err != nil {
+				return exit{exitUsage, err}
+			}
+			return diagnose(cmd.Context(), c, o, cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the target (default: the configured one)")
+	flags.StringVar(&o.workload, "workload", "", "Deployment or StatefulSet of the target")
+	flags.StringVar(&o.context, "context", "", "kubeconfig context")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file")
+	flags.StringVar(&o.runbook, "runbook", "", "runbook document (default: the configured one)")
+	flags.StringVar(&o.from, "from", "", "judge the bundle in this folder; ask no cluster")
+	flags.StringVar(&o.save, "save", "", "save what was read as a bundle in this new folder, secrets redacted")
+	return cmd
+}
+
+func diagnose(ctx context.Context, c config.Config, o diagnoseOptions, out io.Writer) error {
+	if o.runbook != "" {
+		c.Runbook = o.runbook
+	}
+	if o.kubeconfig != "" {
+		c.Kubeconfig = o.kubeconfig
+	}
+	book, err := loadRunbook(c.Runbook)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	target, err := chooseTarget(targetsOf(book, c.Targets), o)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	s := service(ctx, c, book, &memory.Store{}, nobody{}, slog.New(slog.DiscardHandler))
+	if o.from != "" {
+		bundle, err := evidence.Open(o.from)
+		if err != nil {
+			return exit{exitUsage, err}
+		}
+		s.Cluster = bundled{bundle}
+		target = fromBundle(target, bundle, o)
+	}
+	d, err := s.Diagnose(ctx, book.Command, target, progressTo(os.Stderr))
+	if err != nil {
+		return exit{exitNoCluster, err}
+	}
+	if o.save != "" {
+		if err := evidence.Save(d.Bundle, o.save); err != nil {
+			return exit{exitUsage, err}
+		}
+	}
+	return printDiagnosis(out, book, s, d, o.output)
+}
+
+func printDiagnosis(out io.Writer, book *runbook.Runbook, s *incident.Service, d incident.Diagnosis, format string) error {
+	if format == "json" {
+		if err := terminal.JSON(out, book, d); err != nil {
+			return exit{exitNoCluster, fmt.Errorf("write the diagnosis: %w", err)}
+		}
+	} else {
+		handler := &commands.Handler{Incidents: s, Command: book.Command}
+		file, isFile := out.(*os.File)
+		t := terminal.Terminal{Out: out, Colour: isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
+		t.Draw(handler.Diagnosis(d.Incident))
+	}
+	if terminal.Healthy(book, d.Incident.Verdict) {
+		return nil
+	}
+	return exit{exitProblem, nil}
+}
+
+// chooseTarget takes the named target, the first without a name, and lets the
+// flags override it.
+func chooseTarget(targets []evidence.Target, o diagnoseOptions) (evidence.Target, error) {
+	target := targets[0]
+	if o.target != "" {
+		found := false
+		for _, one := range targets {
+			if strings.EqualFold(one.Name, o.target) {
+				target, found = one, true
+			}
+		}
+		if !found {
+			return evidence.Target{}, fmt.Errorf("there is no target %q; the configuration has %s", o.target, names(targets))
+		}
+	}
+	flags := evidence.Target{Namespace: o.namespace, Workload: o.workload, Context: o.context}
+	return flags.Or(target), nil
+}
+
+// fromBundle lets a bundle's meta.json name the target, but for what the flags name.
+func fromBundle(target evidence.Target, bundle evidence.Bundle, o diagnoseOptions) evidence.Target {
+	named := evidence.Target{Namespace: o.namespace, Workload: o.workload}.
+		Or(evidence.Target{Namespace: bundle.Meta.Namespace, Workload: bundle.Meta.Workload})
+	return named.Or(target)
+}
+
+// progressTo says each step as it ends, on a terminal only.
+func progressTo(f *os.File) func(incident.Step) {
+	if !term.IsTerminal(int(f.Fd())) {
+		return func(incident.Step) {}
+	}
+	return func(step incident.Step) {
+		fmt.Fprintf(f, "%-24s %s, %.1f s\n", step.Title, step.Status, step.Took.Seconds())
+	}
+}
+
+// nobody may change anything from this command.
+type nobody struct{}
+
+// Allows refuses everybody.
+func (nobody) Allows(context.Context, incident.Actor, incident.Role) error {
+	return &incident.Refusal{Says: "bot diagnose changes nothing."}
+}
+
+// bundled is a cluster that a bundle stands in for: it can be read only.
+type bundled struct{ bundle evidence.Bundle }
+
+// Look gives the same bundle to every check.
+func (b bundled) Look(evidence.Target) incident.Look { return b }
+
+// Check gives the whole bundle.
+func (b bundled) Check(context.Context, string) (evidence.Bundle, error) { return b.bundle, nil }
+
+var errBundle = &incident.Refusal{Says: "This is a recorded bundle: nothing can be changed in it."}
+
+// Prepare refuses.
+func (bundled) Prepare(context.Context, evidence.Target, []runbook.Change) (incident.Prepared, error) {
+	return incident.Prepared{}, errBundle
+}
+
+// Unchanged refuses.
+func (bundled) Unchanged(context.Context, evidence.Target, []incident.Write) error { return errBundle }
+
+// Apply refuses.
+func (bundled) Apply(context.Context, evidence.Target, incident.Write, incident.Actor) (string, error) {
+	return "", errBundle
+}
+
+// Settle refuses.
+func (bundled) Settle(context.Context, evidence.Target, func(string)) error { return errBundle }

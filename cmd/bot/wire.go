@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"redis-session-bot/internal/checks"
+	"redis-session-bot/internal/config"
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/k8s"
+	"redis-session-bot/internal/redis"
+	"redis-session-bot/internal/runbook"
+	"redis-session-bot/runbooks"
+)
+
+// vocabulary is what a runbook may name: the checks and the changes that exist.
+func vocabulary() runbook.Vocabulary {
+	v := runbook.Vocabulary{Checks: map[string][]string{}, Changes: k8s.Changes()}
+	for _, check := range checks.All() {
+		v.Checks[check.Name] = check.Fields
+	}
+	return v
+}
+
+// loadRunbook reads a document; the compiled-in one for no name.
+func loadRunbook(file string) (*runbook.Runbook, error) {
+	if file == "" {
+		return runbook.Load(runbooks.DefaultName, runbooks.Default, vocabulary())
+	}
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the runbook: %w", err)
+	}
+	return runbook.Load(file, source, vocabulary())
+}
+
+// targetsOf fills each configured target with what the runbook says; the
+// runbook's own target where none is configured.
+func targetsOf(book *runbook.Runbook, configured []evidence.Target) []evidence.Target {
+	if len(configured) == 0 {
+		target := book.Target
+		target.Name = "default"
+		return []evidence.Target{target}
+	}
+	var targets []evidence.Target
+	for _, target := range configured {
+		targets = append(targets, target.Or(book.Target))
+	}
+	return targets
+}
+
+// logger writes JSON to stderr.
+func logger(level string) *slog.Logger {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: levels[level]}))
+}
+
+// clusters opens the clusters of the targets as they are needed.
+func clusters(kubeconfig string) *k8s.Clusters {
+	return &k8s.Clusters{Kubeconfig: kubeconfig, Now: time.Now,
+		Prober: &redis.Prober{Now: time.Now, Prefix: "redis-session-bot:probe:"}}
+}
+
+// service wires an incident service without a chat.
+func service(ctx context.Context, c config.Config, book *runbook.Runbook, store incident.Store, roles incident.Roles, log *slog.Logger) *incident.Service {
+	limits := incident.DefaultLimits()
+	limits.Step, limits.PlanValid, limits.Settle, limits.Verify = c.Limits.Step, c.Limits.PlanValid, c.Limits.Rollout, c.Limits.Verify
+	return &incident.Service{
+		Runbooks:   map[string]*runbook.Runbook{book.Command: book},
+		Checks:     checks.Named(),
+		Cluster:    clusters(c.Kubeconfig),
+		Store:      store,
+		Roles:      roles,
+		Kubectl:    k8s.Commands,
+		Changed:    func(string) {},
+		Limits:     limits,
+		Log:        log,
+		Now:        time.Now,
+		Background: ctx,
+	}
+}
+
+// names lists the names of targets.
+func names(targets []evidence.Target) string {
+	all := make([]string, len(targets))
+	for i, target := range targets {
+		all[i] = target.Name
+	}
+	return strings.Join(all, ", ")
+}

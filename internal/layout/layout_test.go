@@ -1,0 +1,81 @@
+// Package layout holds the rule by which the packages may import each other.
+package layout
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "redis-session-bot/"
+
+// mayImport is the picture of the architecture: a package may import those in
+// its row and nothing else of ours. Arrows point down only; cmd/bot may
+// import all.
+var mayImport = map[string][]string{
+	"internal/redisconf":               {},
+	"internal/evidence":                {"internal/redisconf"},
+	"internal/checks":                  {"internal/evidence"},
+	"internal/runbook":                 {"internal/evidence"},
+	"runbooks":                         {},
+	"internal/incident":                {"internal/runbook", "internal/checks", "internal/evidence"},
+	"internal/commands":                {"internal/incident", "internal/runbook", "internal/checks", "internal/evidence"},
+	"internal/k8s":                     {"internal/incident", "internal/runbook", "internal/evidence", "internal/redisconf"},
+	"internal/redis":                   {"internal/evidence"},
+	"internal/slack":                   {"internal/commands", "internal/incident"},
+	"internal/slack/slacktest":         {"internal/slack/slacktest/page"},
+	"internal/slack/slacktest/page":    {},
+	"internal/slack/slacktest/browser": {},
+	"internal/terminal":                {"internal/commands", "internal/incident", "internal/runbook", "internal/checks"},
+	"internal/store/memory":            {"internal/incident", "internal/evidence"},
+	"internal/store/storetest":         {"internal/incident", "internal/evidence"},
+	"internal/config":                  {"internal/evidence"},
+	"internal/layout":                  {},
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	command := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	seen := 0
+	for {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("read go list: %v", err)
+		}
+		name := strings.TrimPrefix(pkg.ImportPath, module)
+		if name == "cmd/bot" {
+			continue
+		}
+		seen++
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("%s is not in the picture: give it a row in mayImport", name)
+			continue
+		}
+		for _, imported := range pkg.Imports {
+			own, ours := strings.CutPrefix(imported, module)
+			if ours && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s: that arrow is not in the picture", name, own)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d packages were looked at", seen)
+	}
+}

@@ -1,0 +1,94 @@
+package terminal
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"redis-session-bot/internal/checks"
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
+)
+
+// diagnosis is the one object that `bot diagnose -o json` prints.
+type diagnosis struct {
+	Runbook string    `json:"runbook"`
+	Target  string    `json:"target"`
+	At      time.Time `json:"at"`
+	Healthy bool      `json:"healthy"`
+	Steps   []step    `json:"steps"`
+	Verdict verdict   `json:"verdict"`
+	Ranked  []cause   `json:"ranked"`
+	Unknown []string  `json:"unknown"`
+}
+
+type step struct {
+	ID       string          `json:"id"`
+	Title    string          `json:"title"`
+	Status   incident.Status `json:"status"`
+	Findings []finding       `json:"findings"`
+	TookMs   int64           `json:"tookMs"`
+}
+
+type finding struct {
+	Severity checks.Status `json:"severity"`
+	Object   string        `json:"object"`
+	Summary  string        `json:"summary"`
+	Proof    []string      `json:"proof"`
+}
+
+type verdict struct {
+	Scenario   string             `json:"scenario"`
+	Title      string             `json:"title"`
+	Confidence runbook.Confidence `json:"confidence"`
+	Because    []string           `json:"because"`
+}
+
+type cause struct {
+	Scenario   string             `json:"scenario"`
+	Confidence runbook.Confidence `json:"confidence"`
+	Because    []string           `json:"because"`
+}
+
+// JSON writes a diagnosis as one object. Where the evidence names no cause,
+// the verdict's scenario is empty.
+func JSON(out io.Writer, book *runbook.Runbook, d incident.Diagnosis) error {
+	printed := diagnosis{Runbook: book.Command, Target: d.Incident.Target.String(), At: d.At, Healthy: Healthy(book, d.Incident.Verdict),
+		Steps: []step{}, Ranked: []cause{}, Unknown: strs(d.Incident.Verdict.Unknown)}
+	for _, s := range d.Incident.Steps {
+		one := step{ID: s.ID, Title: s.Title, Status: s.Status, Findings: []finding{}, TookMs: s.Took.Milliseconds()}
+		for _, f := range s.Findings {
+			one.Findings = append(one.Findings, finding{f.Severity, f.Object, f.Summary, strs(f.Proof)})
+		}
+		printed.Steps = append(printed.Steps, one)
+	}
+	for _, c := range d.Incident.Verdict.Causes {
+		printed.Ranked = append(printed.Ranked, cause{c.Scenario, c.Confidence, strs(c.Because)})
+	}
+	printed.Verdict = verdict{Title: "No cause found", Because: []string{}}
+	if len(d.Incident.Verdict.Causes) > 0 {
+		first := d.Incident.Verdict.Causes[0]
+		printed.Verdict = verdict{first.Scenario, first.Title, first.Confidence, strs(first.Because)}
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(printed)
+}
+
+// strs makes null an empty list.
+func strs(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// Healthy reports whether a verdict means that nothing needs mending.
+func Healthy(book *runbook.Runbook, verdict runbook.Verdict) bool {
+	if len(verdict.Causes) == 0 {
+		return false
+	}
+	scenario, ok := book.Scenario(verdict.Causes[0].Scenario)
+	return ok && scenario.WhenOK
+}

@@ -1,0 +1,41 @@
+package terminal_test
+
+import (
+	"strings"
+	"testing"
+
+	"redis-session-bot/internal/commands"
+	"redis-session-bot/internal/terminal"
+)
+
+func TestDrawLetsNoControlCharacterThrough(t *testing.T) {
+	var out strings.Builder
+	hostile := "line\x1b]0;title\x07\x1b[2Jgone\u202e\r\n"
+	terminal.Terminal{Out: &out}.Draw(commands.View{Parts: []commands.Part{
+		commands.Heading{Text: hostile},
+		commands.Paragraph{Text: commands.Text{{Kind: commands.Strong, Text: hostile}}},
+		commands.Note{Text: commands.Text{{Text: hostile}}},
+		commands.Code{Text: hostile},
+	}})
+	for _, r := range out.String() {
+		if r < 0x20 && r != '\n' || r == 0x7f || r == 0x202e {
+			t.Fatalf("control character %q in %q", r, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "line]0;title[2Jgone") {
+		t.Errorf("the text itself is lost: %q", out.String())
+	}
+}
+
+func TestDrawColoursDiffsOnlyWhenAsked(t *testing.T) {
+	view := commands.View{Parts: []commands.Part{commands.Code{Text: "-old\n+new\n same", Diff: true}}}
+	var plain, coloured strings.Builder
+	terminal.Terminal{Out: &plain}.Draw(view)
+	terminal.Terminal{Out: &coloured, Colour: true}.Draw(view)
+	if want := "    -old\n    +new\n     same\n"; plain.String() != want {
+		t.Errorf("plain: %q, want %q", plain.String(), want)
+	}
+	if !strings.Contains(coloured.String(), "\x1b[32m+new\x1b[0m") || !strings.Contains(coloured.String(), "\x1b[31m-old\x1b[0m") {
+		t.Errorf("coloured: %q", coloured.String())
+	}
+}
