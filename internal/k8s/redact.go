@@ -130,9 +130,13 @@ type rule struct {
 	keep    *regexp.Regexp
 }
 
-// value is a quoted string, or a word up to what ends one in a command, a
-// configuration, a query or JSON.
-const value = `("(?:[^"\\\n]|\\.)+"|'[^'\n]+'|[^\s"',;&\\]+)`
+// quoted is a string in quotes; value is one, or a word up to what ends one in
+// a query or in JSON; argument is one, or a word of a command line.
+const (
+	quoted   = `\\"[^"\\\n]+\\"|"(?:[^"\\\n]|\\.)+"|'[^'\n]+'`
+	value    = `(` + quoted + `|["']?(?:[^\s"',;&\\]|\\[^"\n])+)`
+	argument = `(` + quoted + `|["']?(?:[^\s"'\\]|\\[^"\n])+)`
+)
 
 // variable is a reference that the shell or the kubelet fills in: not a secret.
 var variable = regexp.MustCompile(`^["']?\$(\([A-Za-z_][A-Za-z0-9_]*\)|\{?[A-Z_][A-Z0-9_]*\}?)["']?$`)
@@ -143,13 +147,13 @@ var aboutAuth = regexp.MustCompile(`(?i)^(to|<password>|<username>|called|comman
 var rules = []rule{
 	// A line of redis.conf, or the line that the server quotes when it refuses one.
 	{regexp.MustCompile(`(?im)(^[ \t]*(?:>>>[ \t]*')?(?:requirepass|masterauth|primaryauth|tls-key-file-pass|tls-client-key-file-pass)[ \t]+)([^\n]+?)('?[ \t]*\r?$)`), variable},
-	{regexp.MustCompile(`(?i)\b((?:requirepass|masterauth|primaryauth|tls-key-file-pass|tls-client-key-file-pass|auth-pass[ \t]+\S+)\\?["']?[\s=:,]+\\?["']?)` + value), variable},
-	{regexp.MustCompile(`((?:^|[\s"',\[(=])(?:-a|--?pass(?:word|wd)?)\\?["']?[\s=,]+\\?["']?)` + value), variable},
-	{regexp.MustCompile(`(\bAUTH\\?"?[ \t]+(?:\\?"?default\\?"?[ \t]+)?\\?"?)` + value), aboutAuth},
+	{regexp.MustCompile(`(?i)\b((?:requirepass|masterauth|primaryauth|tls-key-file-pass|tls-client-key-file-pass|auth-pass[ \t]+\S+)\\?["']?[\s=:,]+)` + argument), variable},
+	{regexp.MustCompile(`((?:^|[\s"',\[(=])(?:-a|--?pass(?:word|wd)?)\\?["']?[\s=,]+)` + argument), variable},
+	{regexp.MustCompile(`(\bAUTH\\?"?[ \t]+(?:\\?"?default\\?"?[ \t]+)?)` + argument), aboutAuth},
 	{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s"'<>]*)(@)`), nil},
 	{regexp.MustCompile(`(?i)(\bauthorization\\?["']?[ \t]*[:=][ \t]*\\?["']?)([^\n"'\\]+)`), nil},
 	{regexp.MustCompile(`(?i)(\bbearer[ \t]+)([A-Za-z0-9._~+/=-]{8,})`), nil},
-	{regexp.MustCompile(`(?i)((?:password|passwd|passphrase|passwort|\bpwd|\bpass|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\\?["']?[ \t]*(?:=|:)[ \t]*\\?["']?)` + value), variable},
+	{regexp.MustCompile(`(?i)((?:password|passwd|passphrase|passwort|\bpwd|\bpass|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\\?["']?[ \t]*(?:=|:)[ \t]*)` + value), variable},
 }
 
 // An ACL rule carries passwords as >clear, <clear, #hash and !hash.
@@ -166,14 +170,28 @@ func (r rule) apply(s string) string {
 	var out strings.Builder
 	from := 0
 	for _, m := range at {
-		// Group 2 is the secret; what is before and after it stays.
-		if secret := s[m[4]:m[5]]; secret == redacted || r.keep != nil && r.keep.MatchString(secret) {
+		// Group 2 is the secret; what is before and after it stays, and its quotes.
+		begin, end := withoutQuotes(s, m[4], m[5])
+		if secret := s[begin:end]; secret == redacted || r.keep != nil && r.keep.MatchString(secret) {
 			continue
 		}
-		out.WriteString(s[from:m[4]])
+		out.WriteString(s[from:begin])
 		out.WriteString(redacted)
-		from = m[5]
+		from = end
 	}
 	out.WriteString(s[from:])
 	return out.String()
+}
+
+func withoutQuotes(s string, begin, end int) (int, int) {
+	for _, quote := range []string{`\"`, `"`, `'`} {
+		if strings.HasPrefix(s[begin:end], quote) && end-begin > len(quote) {
+			begin += len(quote)
+			if strings.HasSuffix(s[begin:end], quote) && end-begin > len(quote) {
+				end -= len(quote)
+			}
+			break
+		}
+	}
+	return begin, end
 }
