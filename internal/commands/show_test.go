@@ -1,0 +1,181 @@
+package commands_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"redis-session-bot/internal/checks"
+	"redis-session-bot/internal/commands"
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	ada = incident.Actor{ID: "U_ADA", Name: "Ada", Team: "T1"}
+	bob = incident.Actor{ID: "U_BOB", Name: "Bob", Team: "T1"}
+)
+
+func handler() *commands.Handler {
+	book := &runbook.Runbook{Title: "Redis session store down", Command: "redis-session", Impact: "Users are asked to sign in again; nobody stays signed in.",
+		Scenarios: []runbook.Scenario{
+			{ID: "config-error", Title: "Configuration error", Action: "repair the configuration", Fix: []runbook.Draft{{Kind: "restart"}}},
+			{ID: "corrupt-aof", Title: "Corrupt append-only file", ByHand: []string{"Copy the file aside first.", "Run redis-check-aof."}},
+			{ID: "crash-loop", Title: "Crash loop without a word"},
+		}}
+	return &commands.Handler{Command: "redis-session", Targets: []evidence.Target{{Name: "default", Namespace: "langgraph-agent", Workload: "redis-session"}},
+		Incidents: &incident.Service{Runbooks: map[string]*runbook.Runbook{"redis-session": book}}}
+}
+
+// walking is an incident in the middle of its walk.
+func walking() incident.Incident {
+	at := time.Date(2026, 1, 2, 2, 41, 0, 0, time.UTC)
+	return incident.Incident{ID: "INC-7", Runbook: "redis-session", State: incident.Walking, Since: at, OpenedBy: ada, Walker: ada,
+		Target: evidence.Target{Namespace: "langgraph-agent", Workload: "redis-session"},
+		Steps: []incident.Step{
+			{ID: "pods", Title: "Pods", Status: checks.Fail, Summary: "1 pod, 0 ready, 6 restarts, CrashLoopBackOff", Runs: 1, By: ada, Took: 300 * time.Millisecond,
+				LookFor: "A waiting reason names most causes.", Raw: "all of it",
+				Findings: []checks.Finding{{Severity: checks.Fail, Object: "Pod/redis-session-0", Summary: "container redis: CrashLoopBackOff, 6 restarts", Proof: []string{"last exit: Error, code 1"}}}},
+			{ID: "logs", Title: "Logs", Status: incident.Running, Runs: 1, By: ada},
+			{ID: "usage", Title: "Usage", Status: checks.Unknown, Summary: "this cluster has no metrics API", Runs: 1, By: bob},
+			{ID: "reach", Title: "Reach", Status: incident.Skipped, Summary: "skipped by Ada"},
+			{ID: "volumes", Title: "Volumes", Status: incident.Pending},
+		}}
+}
+
+// judged is the incident with every step run.
+func judged(scenario string) incident.Incident {
+	inc := walking()
+	for i := range inc.Steps {
+		inc.Steps[i].Status = checks.OK
+	}
+	titles := map[string]string{"config-error": "Configuration error", "corrupt-aof": "Corrupt append-only file"}
+	inc.Judged = true
+	inc.Verdict = runbook.Verdict{Causes: []runbook.Cause{
+		{Scenario: scenario, Title: titles[scenario], Confidence: runbook.Certain, Because: []string{"it says so at every start"}},
+		{Scenario: "crash-loop", Title: "Crash loop without a word", Confidence: runbook.Possible, Because: []string{"it restarts"}},
+	}, Unknown: []string{"usage: this cluster has no metrics API"}}
+	return inc
+}
+
+// planned has a plan that waits for its answer.
+func planned() incident.Incident {
+	inc := judged("config-error")
+	at := inc.Since.Add(10 * time.Minute)
+	inc.Plans = []incident.Plan{{Number: 1, Scenario: "config-error", Action: "repair the configuration", State: incident.Proposed, Digest: "0123456789abcdef",
+		By: ada, MadeAt: at, Until: at.Add(15 * time.Minute), Warnings: []string{"Argo CD owns redis-session (app sessions): it may put it back"},
+		Writes: []incident.Write{
+			{Verb: "update", Object: incident.Object{Kind: "ConfigMap", Name: "redis-session-config"}, Title: "drop line 4 from redis.conf in redis-session-config",
+				Diff: "--- redis.conf\n+++ redis.conf\n@@ -3,2 +3,1 @@\n maxmemory 256mb\n-maxmemory-polciy allkeys-lru\n", Kubectl: "kubectl edit configmap redis-session-config", DryRun: incident.DryRunAccepted, Undo: []runbook.Change{{Kind: "edit-redis-config"}}},
+			{Verb: "delete", Object: incident.Object{Kind: "Pod", Name: "redis-session-0"}, Title: "delete pod redis-session-0", DryRun: incident.DryRunAccepted, NoUndo: "the StatefulSet makes it anew"},
+		}}}
+	return inc
+}
+
+func states() map[string]incident.Incident {
+	fixed := planned()
+	fixed.State, fixed.Plans[0].State, fixed.Plans[0].Approved = incident.Fixed, incident.Applied, bob
+	fixed.Plans[0].Writes[0].Status, fixed.Plans[0].Writes[1].Status = incident.Done, incident.Done
+	fixed.Plans[0].EndedAt = fixed.Since.Add(12 * time.Minute)
+	fixed.Timeline = []incident.Entry{{At: fixed.Since.Add(12 * time.Minute)}}
+	fixed.Verified = []runbook.Outcome{{ID: "a", OK: true, Says: "1 of 1 pods ready"}, {ID: "b", OK: true, Says: "PONG"}}
+
+	notFixed := planned()
+	notFixed.State, notFixed.Plans[0].State, notFixed.Plans[0].Approved = incident.NotFixed, incident.Applied, bob
+	notFixed.Plans[0].Writes[0].Status = incident.Done
+	notFixed.Plans[0].Trouble = "the pod is killed again, now OOMKilled"
+	notFixed.Verified = []runbook.Outcome{{ID: "a", Says: "0 of 1 pods ready"}}
+
+	applying := planned()
+	applying.State, applying.Plans[0].State, applying.Plans[0].Approved = incident.Applying, incident.Underway, bob
+	applying.Plans[0].Writes[0].Status, applying.Plans[0].Progress = incident.Sending, "0 of 1 new pods ready, 12 s"
+
+	drifted := planned()
+	drifted.Plans[0].State, drifted.Plans[0].Trouble = incident.Drifted, "Nothing was changed: redis-session was edited by kubectl-edit 40 s ago, after this plan was made."
+
+	refused := planned()
+	refused.Plans[0].Writes[0].DryRun = "the ConfigMap is immutable"
+
+	nothing := judged("config-error")
+	nothing.Verdict = runbook.Verdict{Unknown: []string{"logs: the API server refused"}}
+
+	return map[string]incident.Incident{"walking": walking(), "judged": judged("config-error"), "by-hand": judged("corrupt-aof"), "planned": planned(),
+		"applying": applying, "fixed": fixed, "not-fixed": notFixed, "drifted": drifted, "dry-run-refused": refused, "no-cause": nothing}
+}
+
+func TestMessagesAreAsTheGoldensShow(t *testing.T) {
+	for name, inc := range states() {
+		t.Run(name, func(t *testing.T) {
+			got := printed(handler().Messages(inc))
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatalf("read the golden (write it with -update): %v", err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("golden (-), now (+):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMessagesAreTheSameForTheSameIncident(t *testing.T) {
+	for name, inc := range states() {
+		first, second := printed(handler().Messages(inc)), printed(handler().Messages(inc))
+		if first != second {
+			t.Errorf("%s: two messages of one incident differ", name)
+		}
+	}
+}
+
+// printed writes messages as text that a person can review.
+func printed(messages []commands.Message) string {
+	var b strings.Builder
+	for _, message := range messages {
+		fmt.Fprintf(&b, "=== %s", message.Key)
+		if message.Thread {
+			b.WriteString(" (thread)")
+		}
+		fmt.Fprintf(&b, "\nsummary: %s\n", message.View.Summary)
+		for _, part := range message.View.Parts {
+			switch p := part.(type) {
+			case commands.Heading:
+				fmt.Fprintf(&b, "# %s\n", p.Text)
+			case commands.Paragraph:
+				fmt.Fprintf(&b, "%s\n", p.Text)
+			case commands.Note:
+				fmt.Fprintf(&b, "(%s)\n", p.Text)
+			case commands.Code:
+				fmt.Fprintf(&b, "```\n%s\n```\n", p.Text)
+			case commands.Rule:
+				b.WriteString("---\n")
+			case commands.Buttons:
+				for _, button := range p.Buttons {
+					fmt.Fprintf(&b, "[%s] %s %q", button.Label, button.ID, button.Value)
+					if button.Confirm != nil {
+						fmt.Fprintf(&b, " asks: %s %s", button.Confirm.Title, button.Confirm.Text)
+					}
+					b.WriteString("\n")
+				}
+			}
+		}
+		for _, file := range message.Files {
+			fmt.Fprintf(&b, "file %s: %s, %d bytes\n", file.Name, file.Title, len(file.Text))
+		}
+	}
+	return b.String()
+}
