@@ -1,0 +1,170 @@
+// Package browser drives a headless Chromium for tests and pictures, the way a
+// person would: it looks for what is shown and presses what has a name.
+//
+// It owns the browser's process and its profile, and removes both. It never
+// waits a fixed time, and its browser reaches loopback addresses only.
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// Names of the program, in the order that they are looked for.
+var programs = [...]string{"chromium", "chromium-browser", "google-chrome"}
+
+// ErrMissing means that no Chromium is installed.
+var ErrMissing = errors.New("no Chromium on this machine: run scripts/chromium, then try again")
+
+// Browser is one running Chromium with one tab. Its methods are for one
+// goroutine at a time.
+type Browser struct {
+	// Patience is how long a method waits for what it looks for.
+	Patience time.Duration
+	// Scale is the number of picture pixels per CSS pixel of the next Open.
+	Scale float64
+
+	tab  context.Context
+	stop func() error
+
+	mu       sync.Mutex
+	problems []string
+}
+
+// Start starts a browser that lives until Close or the end of ctx. Its clock
+// is in UTC and its language is English, so that pictures and texts are the
+// same everywhere. The error is ErrMissing where there is no Chromium.
+func Start(ctx context.Context) (*Browser, error) {
+	program, err := find()
+	if err != nil {
+		return nil, err
+	}
+	b := &Browser{Patience: 20 * time.Second, Scale: 1}
+	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
+		chromedp.ExecPath(program),
+		chromedp.NoSandbox, // Chromium refuses to run as root with it
+		chromedp.DisableGPU,
+		chromedp.Env("TZ=UTC"),
+		chromedp.Flag("lang", "en-US"),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("hide-scrollbars", true),
+		// The last word on traffic: no other name or address resolves.
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE ::1"),
+	)
+	allocator, stopAllocator := chromedp.NewExecAllocator(ctx, options...)
+	tab, stopTab := chromedp.NewContext(allocator)
+	b.tab = tab
+	b.stop = func() error {
+		// Cancel closes the browser gently and waits; the other two take what is left.
+		err := chromedp.Cancel(tab)
+		stopTab()
+		stopAllocator()
+		return err
+	}
+	if err := chromedp.Listen(tab, b.listen); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", program, err), b.stop())
+	}
+	err = chromedp.Do(tab, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, log.Enable, cdp.Empty{})
+		return err
+	}))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", program, err), b.stop())
+	}
+	return b, nil
+}
+
+func find() (string, error) {
+	for _, name := range programs {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrMissing
+}
+
+// Close ends the browser and removes its profile. No process stays.
+func (b *Browser) Close() error {
+	return b.stop()
+}
+
+// Open goes to an address with a window of the given size in CSS pixels, and
+// waits until the page has loaded.
+func (b *Browser) Open(url string, width, height int) error {
+	err := b.do(
+		chromedp.EmulateViewport(int64(width), int64(height), chromedp.EmulateScale(b.Scale)),
+		chromedp.Navigate(url),
+	)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", url, err)
+	}
+	return nil
+}
+
+// Screenshot writes what the window shows as a PNG file, once all fonts and
+// pictures are there.
+func (b *Browser) Screenshot(path string) error {
+	const settled = `Promise.all([document.fonts.ready, ...[...document.images].map(i => i.decode().catch(() => null))])` +
+		`.then(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))`
+	ctx, cancel := b.patient()
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](settled, chromedp.EvalAwaitPromise)); err != nil {
+		return fmt.Errorf("settle %s: %w", path, err)
+	}
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		return fmt.Errorf("picture %s: %w", path, err)
+	}
+	return os.WriteFile(path, png, 0o644)
+}
+
+// Problems is what went wrong inside of the page since Start: exceptions that
+// nobody caught, refused scripts, files that were not there.
+func (b *Browser) Problems() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.problems...)
+}
+
+func (b *Browser) listen(event any) {
+	var problem string
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		problem = e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			problem += " " + e.ExceptionDetails.Exception.Description
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level != log.EntryLevelError {
+			return
+		}
+		problem = strings.TrimSpace(e.Entry.Text + " " + e.Entry.URL)
+	default:
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problems = append(b.problems, problem)
+}
+
+func (b *Browser) patient() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(b.tab, b.Patience)
+}
+
+func (b *Browser) do(steps ...chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := b.patient()
+	defer cancel()
+	return chromedp.Do(ctx, steps...)
+}

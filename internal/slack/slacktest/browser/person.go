@@ -1,0 +1,208 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/chromedp"
+)
+
+// How long to pause between two looks at the page.
+const glance = 40 * time.Millisecond
+
+// What a person may press.
+var pressable = map[string]bool{
+	"button": true, "link": true, "option": true, "menuitem": true, "checkbox": true, "radio": true, "combobox": true,
+}
+
+// Type clicks the first element that matches a CSS selector and types into it.
+// A "\r" is the Enter key.
+func (b *Browser) Type(selector, text string) error {
+	field := chromedp.CSS(selector)
+	if err := b.do(chromedp.Click(field, chromedp.NodeVisible), chromedp.SendKeys(field, text)); err != nil {
+		return fmt.Errorf("type into %s: %w", selector, err)
+	}
+	return nil
+}
+
+// ClickName presses the button, link, option, menu item, checkbox or radio
+// button with exactly this accessible name. It waits until there is one that is
+// neither disabled nor busy. Of several it takes the last one on the page: the
+// newest message's.
+func (b *Browser) ClickName(name string) error {
+	err := b.until(func(ctx context.Context, t *chromedp.Target) (bool, error) {
+		node, err := named(ctx, t, name)
+		if err != nil || node == nil {
+			return false, err
+		}
+		return true, press(ctx, t, node)
+	})
+	if err != nil {
+		return fmt.Errorf("press %q: %w", name, b.withPage(err))
+	}
+	return nil
+}
+
+// WaitName waits until something with this accessible name can be pressed.
+func (b *Browser) WaitName(name string) error {
+	err := b.until(func(ctx context.Context, t *chromedp.Target) (bool, error) {
+		node, err := named(ctx, t, name)
+		return node != nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %q: %w", name, b.withPage(err))
+	}
+	return nil
+}
+
+// WaitText waits until a text is shown anywhere on the page. Spaces and line
+// breaks count as one space.
+func (b *Browser) WaitText(text string) error {
+	return b.waitText(text, true)
+}
+
+// WaitNoText waits until a text is no longer shown.
+func (b *Browser) WaitNoText(text string) error {
+	return b.waitText(text, false)
+}
+
+func (b *Browser) waitText(text string, shown bool) error {
+	wanted := squeeze(text)
+	err := b.until(func(ctx context.Context, t *chromedp.Target) (bool, error) {
+		now, err := chromedp.Evaluate[string]("document.body.innerText")(ctx, t)
+		return strings.Contains(squeeze(now), wanted) == shown, err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the text %q (shown: %t): %w", text, shown, b.withPage(err))
+	}
+	return nil
+}
+
+// Text is the text that the first element that matches a CSS selector shows.
+func (b *Browser) Text(selector string) (string, error) {
+	ctx, cancel := b.patient()
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS(selector)))
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", selector, err)
+	}
+	return text, nil
+}
+
+// Eval runs an expression in the page, awaits it where it is a promise, and
+// decodes its value into out, which may be nil.
+func (b *Browser) Eval(expression string, out any) error {
+	ctx, cancel := b.patient()
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[json.RawMessage](
+		"Promise.resolve("+expression+").then(value => value ?? null)", chromedp.EvalAwaitPromise))
+	if err != nil {
+		return fmt.Errorf("evaluate %s: %w", expression, err)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(value, out)
+}
+
+// until looks again and again until look says yes. A page that is drawn anew
+// between two questions answers with errors; they only count when the patience
+// is over.
+func (b *Browser) until(look chromedp.Action[bool]) error {
+	ctx, cancel := b.patient()
+	defer cancel()
+	timer := time.NewTicker(glance)
+	defer timer.Stop()
+	for {
+		done, err := chromedp.Run(ctx, look)
+		if done && err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("not there within %s", b.Patience), err)
+		case <-timer.C:
+		}
+	}
+}
+
+// withPage adds the end of what the page shows: most often the answer.
+func (b *Browser) withPage(err error) error {
+	text, textErr := b.Text("body")
+	if textErr != nil {
+		return errors.Join(err, textErr)
+	}
+	const most = 1500
+	if len(text) > most {
+		text = "…" + text[len(text)-most:]
+	}
+	return fmt.Errorf("%w\nthe page shows:\n%s", err, text)
+}
+
+// named finds the last element with an accessible name that can be pressed now,
+// or nil.
+func named(ctx context.Context, t *chromedp.Target, name string) (*accessibility.Node, error) {
+	document, err := cdp.Call(ctx, t, dom.GetDocument, dom.GetDocumentParams{})
+	if err != nil {
+		return nil, err
+	}
+	found, err := cdp.Call(ctx, t, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{
+		BackendNodeID: document.Root.BackendNodeID, AccessibleName: name,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := len(found.Nodes) - 1; i >= 0; i-- {
+		node := found.Nodes[i]
+		if !node.Ignored && node.Role != nil && pressable[text(node.Role)] && !has(node, "disabled") && !has(node, "busy") {
+			return node, nil
+		}
+	}
+	return nil, nil
+}
+
+func press(ctx context.Context, t *chromedp.Target, node *accessibility.Node) error {
+	id := node.BackendDOMNodeID
+	if _, err := cdp.Call(ctx, t, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}); err != nil {
+		return err
+	}
+	shape, err := cdp.Call(ctx, t, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id})
+	if err != nil {
+		return err
+	}
+	if len(shape.Quads) == 0 {
+		return errors.New("it has no place on the page")
+	}
+	quad := shape.Quads[0] // four corners: x, y, x, y, …
+	x, y := (quad[0]+quad[4])/2, (quad[1]+quad[5])/2
+	_, err = chromedp.MouseClickXY(x, y)(ctx, t)
+	return err
+}
+
+func has(node *accessibility.Node, property string) bool {
+	for _, each := range node.Properties {
+		if string(each.Name) == property {
+			return each.Value != nil && text(each.Value) == "true"
+		}
+	}
+	return false
+}
+
+func text(value *accessibility.Value) string {
+	var s string
+	if json.Unmarshal([]byte(value.Value), &s) == nil {
+		return s
+	}
+	return string(value.Value)
+}
+
+func squeeze(text string) string {
+	return strings.Join(strings.Fields(text), " ")
+}
