@@ -1,0 +1,92 @@
+package images
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// image is a root filesystem and how it is started.
+type image struct {
+	root    tree
+	user    string // uid:gid
+	workdir string
+	command []string
+}
+
+// assemble makes one layer and its configuration.
+func (i image) assemble() (v1.Image, error) {
+	packed, err := i.root.layer()
+	if err != nil {
+		return nil, err
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(packed)), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the layer: %w", err)
+	}
+	whole, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, fmt.Errorf("append the layer: %w", err)
+	}
+	config, err := whole.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", runtime.GOARCH
+	config.Config = v1.Config{
+		User: i.user, WorkingDir: i.workdir, Cmd: i.command,
+		Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"},
+	}
+	return mutate.ConfigFile(whole, config)
+}
+
+// write puts the image into dir as <name>-<tag>-<content>.tar. It appears whole
+// or not at all.
+func write(i image, reference, dir string) (string, error) {
+	whole, err := i.assemble()
+	if err != nil {
+		return "", err
+	}
+	digest, err := whole.Digest()
+	if err != nil {
+		return "", fmt.Errorf("sum it: %w", err)
+	}
+	file := fmt.Sprintf("%s-%s.tar", strings.NewReplacer("/", "_", ":", "-").Replace(reference), digest.Hex[:12])
+	path := filepath.Join(dir, file)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	tag, err := name.NewTag(reference)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	part, err := os.CreateTemp(dir, file+".part-")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(part.Name())
+	if err := errors.Join(tarball.Write(tag, whole, part), part.Close()); err != nil {
+		return "", err
+	}
+	return path, os.Rename(part.Name(), path)
+}
