@@ -105,13 +105,25 @@ func (b *Bundle) Add(part Bundle) {
 	take(b, &b.Nodes, part.Nodes, FileNodes)
 	take(b, &b.Metrics, part.Metrics, FileMetrics)
 	take(b, &b.Probes, part.Probes, FileProbes)
-	if part.Logs != nil {
-		b.Logs = part.Logs
-		delete(b.Missing, SourceLogs)
-	}
+	b.addLogs(part.Logs)
 	for source, why := range part.Missing {
 		b.Missing[source] = why
 	}
+}
+
+// addLogs takes over the logs of one check beside those of the others: the
+// store's and the application's are read by different checks. A run that was
+// read again replaces what was read of it before.
+func (b *Bundle) addLogs(logs []RawLog) {
+	if logs == nil {
+		return
+	}
+	kept := slices.DeleteFunc(slices.Clone(b.Logs), func(old RawLog) bool {
+		return slices.ContainsFunc(logs, func(l RawLog) bool {
+			return l.Pod == old.Pod && l.Container == old.Container && (l.Previous == old.Previous || !l.Previous)
+		})
+	})
+	b.Logs = append(kept, logs...)
 }
 
 func take[T any](b *Bundle, have **T, got *T, source string) {

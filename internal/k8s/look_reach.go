@@ -153,11 +153,6 @@ func (l *look) probe(ctx context.Context, n *notes, pod *corev1.Pod) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.bundle.Probes.Redis = append(n.bundle.Probes.Redis, asked)
-	reach := evidence.Reach{From: "bot", OK: asked.Stage != "dial", Via: "port-forward", Pod: pod.Name}
-	if !reach.OK {
-		reach.Error = asked.Error
-	}
-	n.bundle.Probes.Reach = append(n.bundle.Probes.Reach, reach)
 }
 
 // noteAppLogs reads what the application said in the last minutes, with the

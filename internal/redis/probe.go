@@ -48,9 +48,15 @@ const (
 // Dial opens a connection to the server.
 type Dial = func(ctx context.Context) (net.Conn, error)
 
+// KeyRoundTrip is a key that the probe adds to a server's INFO: how many
+// milliseconds the session-like round trip took, where it worked and the
+// Prober has a clock.
+const KeyRoundTrip = "bot_round_trip_ms"
+
 // Prober asks servers. The zero value is ready.
 type Prober struct {
-	Prefix string // of the probe's own keys; DefaultPrefix when empty
+	Now    func() time.Time // nil: nothing is timed
+	Prefix string           // of the probe's own keys; DefaultPrefix when empty
 }
 
 // Probe looks at the first bytes of a connection, then does as a client does:
@@ -81,11 +87,23 @@ func (p Prober) Probe(ctx context.Context, dial Dial, password string) evidence.
 		asked.ping(ctx, conn)
 		asked.info(ctx, conn)
 		if asked.result.Error == "" {
-			asked.session(ctx, conn, p.key())
+			p.timed(&asked, func() { asked.session(ctx, conn, p.key()) })
 		}
 	}
 	asked.result.OK = asked.result.Error == ""
 	return asked.result
+}
+
+func (p Prober) timed(asked *asking, trip func()) {
+	if p.Now == nil {
+		trip()
+		return
+	}
+	begun := p.Now()
+	trip()
+	if asked.result.Error == "" {
+		asked.result.Info[KeyRoundTrip] = strconv.FormatInt(p.Now().Sub(begun).Milliseconds(), 10)
+	}
 }
 
 func (p Prober) key() string {
