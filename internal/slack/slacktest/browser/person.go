@@ -11,7 +11,10 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // How long to pause between two looks at the page.
@@ -22,11 +25,24 @@ var pressable = map[string]bool{
 	"button": true, "link": true, "option": true, "menuitem": true, "checkbox": true, "radio": true, "combobox": true,
 }
 
-// Type clicks the first element that matches a CSS selector and types into it.
-// A "\r" is the Enter key.
+// Type clicks the first element that matches a CSS selector, as soon as it is
+// shown, and types into it. A "\r" is the Enter key, a "\t" the tabulator.
 func (b *Browser) Type(selector, text string) error {
-	field := chromedp.CSS(selector)
-	if err := b.do(chromedp.Click(field, chromedp.NodeVisible), chromedp.SendKeys(field, text)); err != nil {
+	quoted, err := json.Marshal(selector)
+	if err != nil {
+		return err
+	}
+	err = b.until(func(ctx context.Context, t *chromedp.Target) (bool, error) {
+		element, err := object(ctx, t, "document.querySelector("+string(quoted)+")")
+		if err != nil || element == "" {
+			return false, err
+		}
+		return true, press(ctx, t, element)
+	})
+	if err != nil {
+		return fmt.Errorf("type into %s: %w", selector, b.withPage(err))
+	}
+	if err := b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error { return keys(ctx, t, text) })); err != nil {
 		return fmt.Errorf("type into %s: %w", selector, err)
 	}
 	return nil
@@ -42,7 +58,11 @@ func (b *Browser) ClickName(name string) error {
 		if err != nil || node == nil {
 			return false, err
 		}
-		return true, press(ctx, t, node)
+		resolved, err := cdp.Call(ctx, t, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: node.BackendDOMNodeID})
+		if err != nil {
+			return false, err
+		}
+		return true, press(ctx, t, resolved.Object.ObjectID)
 	})
 	if err != nil {
 		return fmt.Errorf("press %q: %w", name, b.withPage(err))
@@ -85,15 +105,16 @@ func (b *Browser) waitText(text string, shown bool) error {
 	return nil
 }
 
-// Text is the text that the first element that matches a CSS selector shows.
+// Text is the text that the first element that matches a CSS selector shows,
+// and "" where there is none.
 func (b *Browser) Text(selector string) (string, error) {
-	ctx, cancel := b.patient()
-	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS(selector)))
+	quoted, err := json.Marshal(selector)
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", selector, err)
+		return "", err
 	}
-	return text, nil
+	var text string
+	err = b.Eval("document.querySelector("+string(quoted)+")?.innerText", &text)
+	return text, err
 }
 
 // Eval runs an expression in the page, awaits it where it is a promise, and
@@ -149,13 +170,11 @@ func (b *Browser) withPage(err error) error {
 // named finds the last element with an accessible name that can be pressed now,
 // or nil.
 func named(ctx context.Context, t *chromedp.Target, name string) (*accessibility.Node, error) {
-	document, err := cdp.Call(ctx, t, dom.GetDocument, dom.GetDocumentParams{})
+	document, err := object(ctx, t, "document")
 	if err != nil {
 		return nil, err
 	}
-	found, err := cdp.Call(ctx, t, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{
-		BackendNodeID: document.Root.BackendNodeID, AccessibleName: name,
-	})
+	found, err := cdp.Call(ctx, t, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: document, AccessibleName: name})
 	if err != nil {
 		return nil, err
 	}
@@ -168,12 +187,22 @@ func named(ctx context.Context, t *chromedp.Target, name string) (*accessibility
 	return nil, nil
 }
 
-func press(ctx context.Context, t *chromedp.Target, node *accessibility.Node) error {
-	id := node.BackendDOMNodeID
-	if _, err := cdp.Call(ctx, t, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}); err != nil {
+// object is the handle of an expression's value; "" for null. Handles are used
+// rather than node IDs, which end with each new reading of the document.
+func object(ctx context.Context, t *chromedp.Target, expression string) (runtime.RemoteObjectID, error) {
+	value, err := chromedp.Evaluate[*runtime.RemoteObject](expression)(ctx, t)
+	if err != nil || value == nil {
+		return "", err
+	}
+	return value.ObjectID, nil
+}
+
+// press clicks the middle of an element.
+func press(ctx context.Context, t *chromedp.Target, element runtime.RemoteObjectID) error {
+	if _, err := cdp.Call(ctx, t, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{ObjectID: element}); err != nil {
 		return err
 	}
-	shape, err := cdp.Call(ctx, t, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id})
+	shape, err := cdp.Call(ctx, t, dom.GetContentQuads, dom.GetContentQuadsParams{ObjectID: element})
 	if err != nil {
 		return err
 	}
@@ -184,6 +213,24 @@ func press(ctx context.Context, t *chromedp.Target, node *accessibility.Node) er
 	x, y := (quad[0]+quad[4])/2, (quad[1]+quad[5])/2
 	_, err = chromedp.MouseClickXY(x, y)(ctx, t)
 	return err
+}
+
+// keys types a text. Each key goes down with its text in one event, as a real
+// keyboard's does: a page that takes Enter for itself then gets no line break.
+func keys(ctx context.Context, t *chromedp.Target, text string) error {
+	for _, char := range text {
+		events := kb.Encode(char)
+		down, up := *events[0], *events[len(events)-1]
+		if len(events) == 3 {
+			down.Text, down.UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+		}
+		for _, event := range [...]input.DispatchKeyEventParams{down, up} {
+			if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, event); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func has(node *accessibility.Node, property string) bool {
