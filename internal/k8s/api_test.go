@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -74,7 +76,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, stop <-chan struct{}
 		path += "?previous"
 	}
 	if text, ok := a.texts[path]; ok {
-		_, _ = w.Write([]byte(text))
+		_, _ = w.Write([]byte(bound(text, r.URL.Query())))
 		return
 	}
 	object, ok := a.objects[path+"?"+r.URL.Query().Get("labelSelector")]
@@ -94,4 +96,16 @@ func status(w http.ResponseWriter, code int, reason metav1.StatusReason, message
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
 		Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: message})
+}
+
+// bound cuts a log as the kubelet does: the last lines, then the first bytes of them.
+func bound(text string, query url.Values) string {
+	if lines, err := strconv.Atoi(query.Get("tailLines")); err == nil {
+		all := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+		text = strings.Join(all[max(0, len(all)-lines):], "") + "\n"
+	}
+	if limit, err := strconv.Atoi(query.Get("limitBytes")); err == nil {
+		text = text[:min(len(text), limit)]
+	}
+	return text
 }

@@ -1,6 +1,7 @@
 package k8s
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -55,16 +56,19 @@ type kubectl struct {
 }
 
 func (k kubectl) reach() []string {
-	lines := []string{k.line(append(k.inStore(), "--", "sh", "-c", `REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli ping`)...)}
-	if k.target.App != "" && k.target.Service != "" {
-		ping := fmt.Sprintf(`printf "PING\r\nQUIT\r\n" | nc -w 3 %s %d`, quote(k.target.Service), max(k.target.Port, 1))
-		if k.target.Port == 0 {
-			ping = fmt.Sprintf(`printf "PING\r\nQUIT\r\n" | nc -w 3 %s %d`, quote(k.target.Service), defaultPort)
-		}
-		lines = slices.Insert(lines, 0, k.line("exec", "deployment/"+k.target.App, "--", "sh", "-c", ping))
+	var lines []string
+	hasApp := k.target.App != "" && k.target.Service != ""
+	if hasApp {
+		ping := fmt.Sprintf(`printf "PING\r\nQUIT\r\n" | nc -w 3 %s %d`, quote(k.target.Service), cmp.Or(k.target.Port, defaultPort))
+		lines = append(lines, k.line("exec", "deployment/"+k.target.App, "--", "sh", "-c", ping))
+	}
+	for _, command := range []string{"ping", "info"} {
+		lines = append(lines, k.line(append(k.inStore(), "--", "sh", "-c", `REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli `+command)...))
+	}
+	if hasApp {
 		lines = append(lines, k.line("logs", "deployment/"+k.target.App, "--since=10m", "--tail=200", "--timestamps"))
 	}
-	return append(lines, k.line(append(k.inStore(), "--", "sh", "-c", `REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli info`)...))
+	return lines
 }
 
 func (k kubectl) inStore() []string {

@@ -64,7 +64,7 @@ func readAnswer(out, errors string) evidence.Reach {
 	case strings.Contains(lower, "refused"):
 		return evidence.Reach{Error: "connection refused"}
 	case strings.Contains(lower, "bad address"), strings.Contains(lower, "name or service not known"),
-		strings.Contains(lower, "name does not resolve"), strings.Contains(lower, "name resolution"):
+		strings.Contains(lower, "name does not resolve"), strings.Contains(lower, "name resolution"), strings.Contains(lower, "unknown host"):
 		return evidence.Reach{Error: "the name does not resolve: " + firstLine(said)}
 	case strings.Contains(lower, "timed out"), strings.Contains(lower, "timeout"):
 		return evidence.Reach{Error: "i/o timeout"}

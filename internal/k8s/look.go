@@ -3,6 +3,7 @@ package k8s
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,13 +33,14 @@ const (
 func (c *Cluster) Look(target evidence.Target) incident.Look { return c.look(target) }
 
 func (c *Cluster) look(target evidence.Target) *look {
-	return &look{cluster: c, target: target}
+	return &look{cluster: c, target: target, patience: requestTimeout}
 }
 
 // look is one round. Its sources are read at most once, by whoever asks first.
 type look struct {
-	cluster *Cluster
-	target  evidence.Target
+	cluster  *Cluster
+	target   evidence.Target
+	patience time.Duration // for one request
 
 	workload    once[workloads]
 	app         once[*appsv1.Deployment]
@@ -64,7 +66,10 @@ func (l *look) Check(ctx context.Context, check string) (evidence.Bundle, error)
 		Meta:    evidence.Meta{At: l.cluster.Now(), Namespace: l.target.Namespace, Workload: l.target.Workload},
 		Missing: map[string]string{}}}
 	l.noteBase(ctx, n)
-	run(ctx, n)
+	parallel(
+		func() { l.noteApp(ctx, n) },
+		func() { run(ctx, n) },
+	)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err := l.redact(ctx).bundle(&n.bundle); err != nil {
@@ -84,13 +89,14 @@ func (l *look) checks() map[string]func(context.Context, *notes) {
 	}
 }
 
-// noteBase notes the workload and its pods: every check is judged against them.
+// noteBase notes the workload and its pods. Every check is judged against
+// them, and a list must mean the same whichever check brought it.
 func (l *look) noteBase(ctx context.Context, n *notes) {
 	found, err := l.readWorkload(ctx)
 	n.note(evidence.FileDeployments, found.deploymentErr(err), func(b *evidence.Bundle) { b.Deployments = found.deployments() })
 	n.note(evidence.FileStatefulSets, found.statefulSetErr(err), func(b *evidence.Bundle) { b.StatefulSets = found.statefulSets() })
 	pods, err := l.readPods(ctx)
-	n.note(evidence.FilePods, err, func(b *evidence.Bundle) { b.Pods = pods.DeepCopy() })
+	n.note(evidence.FilePods, err, func(b *evidence.Bundle) { b.Pods = &corev1.PodList{Items: slices.Clone(pods.Items)} })
 }
 
 // parallel runs the parts of a check side by side. Each notes its own result.
@@ -103,6 +109,6 @@ func parallel(parts ...func()) {
 }
 
 // limited is the time that one request may take.
-func limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, requestTimeout)
+func (l *look) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, l.patience)
 }

@@ -53,7 +53,7 @@ func (l *look) readEvents(ctx context.Context) (*corev1.EventList, error) {
 }
 
 func (l *look) listEvents(ctx context.Context, name string) (*corev1.EventList, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	options := metav1.ListOptions{Limit: maxEvents}
 	if name != "" {

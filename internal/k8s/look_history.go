@@ -36,7 +36,7 @@ func (l *look) readReplicaSets(ctx context.Context, w workloads) (*appsv1.Replic
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := limited(ctx)
+		ctx, cancel := l.limited(ctx)
 		defer cancel()
 		list, err := l.cluster.Clients.AppsV1().ReplicaSets(l.target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String(), Limit: maxRevisions})
 		if err != nil {
@@ -52,7 +52,7 @@ func (l *look) readControllerRevisions(ctx context.Context, w workloads) (*appsv
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	list, err := l.cluster.Clients.AppsV1().ControllerRevisions(l.target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String(), Limit: maxRevisions})
 	if err != nil {

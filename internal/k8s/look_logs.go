@@ -165,7 +165,7 @@ func join(head, tail string) (string, bool) {
 		}
 	}
 	if begin := tail[:len(tail)-len(start)]; begin != "" {
-		if at := strings.Index(head, begin); at >= 0 {
+		if at := strings.Index(head, begin); at >= 0 && strings.HasPrefix(tail, head[at:]) {
 			return head[:at] + tail, false
 		}
 	}
@@ -175,7 +175,7 @@ func join(head, tail string) (string, bool) {
 // readLog sends one request. It reports whether the log was cut at the
 // request's limit of bytes.
 func (l *look) readLog(ctx context.Context, one run, options *corev1.PodLogOptions) (string, bool, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	options.Container, options.Previous = one.container, one.previous
 	stream, err := l.cluster.Clients.CoreV1().Pods(l.target.Namespace).GetLogs(one.pod, options).Stream(ctx)

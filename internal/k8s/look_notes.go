@@ -129,11 +129,10 @@ func (l *look) reachable(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
-	if _, podsErr := l.readPods(ctx); podsErr == nil || apierrors.ReasonForError(podsErr) != "" && !isTimeout(podsErr) && !apierrors.IsUnauthorized(podsErr) {
+	if answered(err) && !apierrors.IsUnauthorized(err) {
 		return nil
 	}
-	var status apierrors.APIStatus
-	if errors.As(err, &status) && !isTimeout(err) && !apierrors.IsUnauthorized(err) {
+	if _, podsErr := l.readPods(ctx); podsErr == nil || answered(podsErr) && !apierrors.IsUnauthorized(podsErr) {
 		return nil
 	}
 	host := ""
@@ -141,6 +140,12 @@ func (l *look) reachable(ctx context.Context) error {
 		host = l.cluster.REST.Host
 	}
 	return &Unreachable{Host: host, Err: err}
+}
+
+// answered reports whether an error is the API server's own answer.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && !isTimeout(err)
 }
 
 func isTimeout(err error) bool {

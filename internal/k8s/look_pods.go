@@ -21,7 +21,6 @@ const (
 // lookPods reads what the pods and what carries them say about themselves.
 func (l *look) lookPods(ctx context.Context, n *notes) {
 	parallel(
-		func() { l.noteApp(ctx, n) },
 		func() { l.noteEvents(ctx, n) },
 		func() { l.noteRevisions(ctx, n) },
 		func() { l.noteNodes(ctx, n) },
@@ -74,7 +73,7 @@ func (l *look) noteNodes(ctx context.Context, n *notes) {
 }
 
 func (l *look) readNodes(ctx context.Context, names []string, all bool) (*corev1.NodeList, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	nodes := l.cluster.Clients.CoreV1().Nodes()
 	list := &corev1.NodeList{Items: []corev1.Node{}}

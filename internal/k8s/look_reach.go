@@ -29,9 +29,8 @@ const defaultPort = 6379
 // lookReach tries the way that the application goes, asks each server
 // directly, and reads what the application said.
 func (l *look) lookReach(ctx context.Context, n *notes) {
-	n.bundle.Probes = &evidence.Probes{}
+	n.note(evidence.FileProbes, nil, func(b *evidence.Bundle) { b.Probes = &evidence.Probes{} })
 	parallel(
-		func() { l.noteApp(ctx, n) },
 		func() { l.reachFromApp(ctx, n) },
 		func() { l.probeServers(ctx, n) },
 		func() { l.noteAppLogs(ctx, n) },

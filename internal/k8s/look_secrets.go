@@ -151,7 +151,7 @@ func (l *look) secretNames(refs []secretRef) []string {
 
 // secret returns no values without an error for a Secret that is not there.
 func (l *look) secret(ctx context.Context, name string) (map[string][]byte, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	secret, err := l.cluster.Clients.CoreV1().Secrets(l.target.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {

@@ -34,7 +34,7 @@ func (l *look) lookEndpoints(ctx context.Context, n *notes) {
 }
 
 func (l *look) readService(ctx context.Context) (*corev1.ServiceList, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	list := &corev1.ServiceList{Items: []corev1.Service{}}
 	service, err := l.cluster.Clients.CoreV1().Services(l.target.Namespace).Get(ctx, l.target.Service, metav1.GetOptions{})
@@ -49,7 +49,7 @@ func (l *look) readService(ctx context.Context) (*corev1.ServiceList, error) {
 }
 
 func (l *look) readSlices(ctx context.Context) (*discoveryv1.EndpointSliceList, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	return l.cluster.Clients.DiscoveryV1().EndpointSlices(l.target.Namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + l.target.Service, Limit: maxSlices})

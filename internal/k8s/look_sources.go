@@ -33,7 +33,11 @@ func (l *look) readWorkload(ctx context.Context) (workloads, error) {
 		if found.deployment != nil {
 			return found, nil
 		}
-		ctx, cancel := limited(ctx)
+		if found.noDeploy != nil && !answered(found.noDeploy) {
+			found.noStateful = found.noDeploy // nobody answers: asking once more only takes time
+			return found, found.noDeploy
+		}
+		ctx, cancel := l.limited(ctx)
 		defer cancel()
 		set, err := l.cluster.Clients.AppsV1().StatefulSets(l.target.Namespace).Get(ctx, l.target.Workload, metav1.GetOptions{})
 		if err == nil {
@@ -52,7 +56,7 @@ func (l *look) readWorkload(ctx context.Context) (workloads, error) {
 
 // deployment returns nil without an error for one that is not there.
 func (l *look) deployment(ctx context.Context, name string) (*appsv1.Deployment, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	deployment, err := l.cluster.Clients.AppsV1().Deployments(l.target.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -162,7 +166,7 @@ func (l *look) readPods(ctx context.Context) (*corev1.PodList, error) {
 }
 
 func (l *look) listPods(ctx context.Context, selector labels.Selector) (*corev1.PodList, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	return l.cluster.Clients.CoreV1().Pods(l.target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String(), Limit: maxPods})
 }
@@ -203,7 +207,7 @@ func (l *look) readConfigMap(ctx context.Context) (*corev1.ConfigMap, error) {
 		if l.target.Config == "" {
 			return nil, errors.New("no ConfigMap is configured for this target: set its config")
 		}
-		ctx, cancel := limited(ctx)
+		ctx, cancel := l.limited(ctx)
 		defer cancel()
 		configMap, err := l.cluster.Clients.CoreV1().ConfigMaps(l.target.Namespace).Get(ctx, l.target.Config, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {

@@ -202,6 +202,20 @@ func TestLookUnreachable(t *testing.T) {
 	}
 }
 
+// TestLookSilent is that an API server that answers nothing is an error, not
+// six reasons.
+func TestLookSilent(t *testing.T) {
+	server := namespace(time.Now())
+	server.silent = []string{"/"}
+	l := server.cluster(t, time.Now()).look(testTarget)
+	l.patience = 50 * time.Millisecond
+	_, err := l.Check(t.Context(), CheckPods)
+	var unreachable *Unreachable
+	if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), "cannot be reached: it did not answer in time.") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLookNothingThere(t *testing.T) {
 	now := time.Now()
 	server := &api{objects: map[string]any{"/api/v1/namespaces/ns/pods": corev1.PodList{}, "/api/v1/namespaces/ns/events": corev1.EventList{}}}

@@ -29,7 +29,7 @@ func (l *look) noteUsage(ctx context.Context, n *notes) {
 		n.note(evidence.FileMetrics, err, nil)
 		return
 	}
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	list, err := l.cluster.Metrics.MetricsV1beta1().PodMetricses(l.target.Namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: selector.String(), Limit: maxPods})

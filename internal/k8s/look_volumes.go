@@ -25,7 +25,7 @@ func (l *look) lookVolumes(ctx context.Context, n *notes) {
 		func() { l.noteEvents(ctx, n) },
 		func() { l.noteClaims(ctx, n) },
 		func() {
-			ctx, cancel := limited(ctx)
+			ctx, cancel := l.limited(ctx)
 			defer cancel()
 			list, err := l.cluster.Clients.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{Limit: maxClasses})
 			n.note(evidence.FileClasses, err, func(b *evidence.Bundle) { b.Classes = withoutParameters(list) })
@@ -64,7 +64,7 @@ func (l *look) noteClaims(ctx context.Context, n *notes) {
 }
 
 func (l *look) readClaim(ctx context.Context, name string) (*corev1.PersistentVolumeClaim, error) {
-	ctx, cancel := limited(ctx)
+	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	return l.cluster.Clients.CoreV1().PersistentVolumeClaims(l.target.Namespace).Get(ctx, name, metav1.GetOptions{})
 }

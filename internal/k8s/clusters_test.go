@@ -1,0 +1,58 @@
+package k8s
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"redis-session-bot/internal/evidence"
+)
+
+const twoContexts = `
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t}}]
+contexts:
+- {name: prod, context: {cluster: c, user: u}}
+- {name: staging, context: {cluster: c, user: u}}
+`
+
+func TestClusters(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	t.Setenv("KUBECONFIG", "")
+	for _, test := range []struct{ name, file, context, want string }{
+		{"a context", twoContexts, "prod", ""},
+		{"the current context", twoContexts + "current-context: staging\n", "", ""},
+		{"another context", twoContexts, "production", `has no context "production": it has prod, staging`},
+		{"no current context", twoContexts, "", "has no current context: name one of prod, staging"},
+		{"an empty file outside of a cluster", "apiVersion: v1\nkind: Config\n", "", "this is not a pod of a cluster: set KUBECONFIG or --kubeconfig"},
+		{"not a kubeconfig", "{", "", "read the kubeconfig"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "config")
+			if err := os.WriteFile(file, []byte(test.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			clusters := &Clusters{Kubeconfig: file, Now: time.Now}
+			first, err := clusters.Cluster(test.context)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Fatalf("got %v, want %q", err, test.want)
+			}
+			if err != nil {
+				if _, again := clusters.Look(evidence.Target{Context: test.context}).Check(t.Context(), CheckPods); again == nil || again.Error() != err.Error() {
+					t.Errorf("a round says %v", again)
+				}
+				return
+			}
+			if second, _ := clusters.Cluster(test.context); second != first {
+				t.Error("opened twice")
+			}
+		})
+	}
+	if _, err := (&Clusters{Kubeconfig: "/nonexistent/config"}).Cluster(""); err == nil || !strings.Contains(err.Error(), "/nonexistent/config") {
+		t.Errorf("got %v", err)
+	}
+}
