@@ -1,0 +1,208 @@
+// Package workload is the sick patient before it is sick: a Redis session store
+// and the application that uses it, in one namespace of a Kubernetes cluster.
+//
+// It owns every object of its namespace that could make the store healthy or
+// not, and the contents of its volume. It never touches a namespace that it did
+// not create, writes nothing cluster-scoped but that namespace, and breaks
+// nothing: package faults does.
+package workload
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"redis-session-bot/lab/images"
+)
+
+// The shapes that the store can have.
+const (
+	Deployment  = "deployment"  // and the claim redis-data
+	StatefulSet = "statefulset" // and the claim data-redis-session-0
+)
+
+// The names that every copy has.
+const (
+	DefaultNamespace = "langgraph-agent"
+	Redis            = "redis-session"
+	RedisContainer   = "redis"
+	RedisConfig      = "redis-session-config"
+	RedisConfigKey   = "redis.conf"
+	Agent            = "langgraph-agent"
+	AgentConfig      = "langgraph-agent-config"
+	AgentBackendKey  = "session_backend"
+	Secrets          = "langgraph-agent-secrets"
+	PasswordKey      = "redis-password"
+)
+
+// patience is how long a copy may take to become what was asked for. Ten copies
+// that start at once on two cores need most of it.
+const patience = 4 * time.Minute
+
+// Shapes lists the shapes by name.
+func Shapes() []string { return []string{Deployment, StatefulSet} }
+
+// Options name one copy of the workload.
+type Options struct {
+	Kubeconfig string    // a file; empty: as kubectl finds it
+	Context    string    // empty: the kubeconfig's current one
+	Namespace  string    // empty: DefaultNamespace
+	Shape      string    // empty: as it is, else Deployment
+	Password   string    // of Redis; empty: as it is, else a random one
+	Out        io.Writer // for progress, a line each; nil: none
+}
+
+// Up brings one copy of the workload and waits until it works: Redis is ready
+// and the application has created a session in it. A second Up changes nothing.
+// A copy of the other shape is replaced, its volume with it.
+func Up(ctx context.Context, o Options) error {
+	c, err := Open(o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	start := time.Now()
+	spec, there, err := c.plan(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := c.ensureNamespace(ctx); err != nil {
+		return err
+	}
+	if there != "" && there != spec.Shape {
+		c.say("%s is a %s: replacing it by a %s", c.ref(Redis), there, spec.Shape)
+		if err := c.clear(ctx); err != nil {
+			return err
+		}
+	}
+	for _, object := range Objects(spec) {
+		if err := c.apply(ctx, object); err != nil {
+			return err
+		}
+	}
+	if err := c.waitHealthy(ctx, start); err != nil {
+		return fmt.Errorf("%w; lab heal makes it healthy again", err)
+	}
+	return nil
+}
+
+// Heal brings one copy back to what Up makes of nothing, whatever was done to
+// it: the workloads and the volume are made anew, foreign objects that could
+// keep them from working are removed, foreign fields too. The password stays.
+func Heal(ctx context.Context, o Options) error {
+	c, err := Open(o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	spec, _, err := c.plan(ctx, o)
+	if err != nil {
+		return err
+	}
+	return c.remake(ctx, spec)
+}
+
+// remake clears the namespace and makes what spec says.
+func (c *Copy) remake(ctx context.Context, spec Spec) error {
+	start := time.Now()
+	if err := c.ensureNamespace(ctx); err != nil {
+		return err
+	}
+	if err := c.clear(ctx); err != nil {
+		return err
+	}
+	for _, object := range Objects(spec) {
+		if err := c.replace(ctx, object); err != nil {
+			return err
+		}
+	}
+	return c.waitHealthy(ctx, start)
+}
+
+// Down removes one copy with its namespace and volume, and waits until it is gone.
+func Down(ctx context.Context, o Options) error {
+	c, err := Open(o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.removeNamespace(ctx)
+}
+
+// Shape says what the store of a copy is, Deployment or StatefulSet; empty when
+// there is none.
+func Shape(ctx context.Context, o Options) (string, error) {
+	c, err := Open(o)
+	if err != nil {
+		return "", err
+	}
+	return c.Shape(ctx)
+}
+
+// Images makes the container images as docker-archive tars in dir and returns
+// their paths; one whose content is unchanged keeps its path. It needs the
+// Debian packages of images.Packages, and the lab's sources at or above the
+// working directory or the running program.
+func Images(ctx context.Context, dir string) ([]string, error) {
+	source, err := sources()
+	if err != nil {
+		return nil, err
+	}
+	return images.Build(ctx, source, dir)
+}
+
+// plan decides what a copy is to be, and says what shape is there now.
+func (c *Copy) plan(ctx context.Context, o Options) (spec Spec, there string, err error) {
+	there, err = c.Shape(ctx)
+	if err != nil {
+		return Spec{}, "", err
+	}
+	spec = Spec{Namespace: c.Namespace, Shape: o.Shape, Password: o.Password, AgentImage: images.Agent}
+	switch spec.Shape {
+	case Deployment, StatefulSet:
+	case "":
+		spec.Shape = cmp.Or(there, Deployment)
+	default:
+		return Spec{}, "", fmt.Errorf("unknown shape %q: use %s or %s", spec.Shape, Deployment, StatefulSet)
+	}
+	if spec.Password == "" {
+		if spec.Password, err = c.password(ctx); err != nil {
+			return Spec{}, "", err
+		}
+	}
+	if spec.RedisImage, err = images.Redis(ctx); err != nil {
+		return Spec{}, "", err
+	}
+	return spec, there, nil
+}
+
+// Shape says what the store is now; empty when there is none.
+func (c *Copy) Shape(ctx context.Context) (string, error) {
+	_, err := c.Clients.AppsV1().Deployments(c.Namespace).Get(ctx, Redis, metav1.GetOptions{})
+	if err == nil {
+		return Deployment, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return "", fmt.Errorf("get deployment %s: %w", c.ref(Redis), err)
+	}
+	_, err = c.Clients.AppsV1().StatefulSets(c.Namespace).Get(ctx, Redis, metav1.GetOptions{})
+	if err == nil {
+		return StatefulSet, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return "", fmt.Errorf("get statefulset %s: %w", c.ref(Redis), err)
+	}
+	return "", nil
+}
+
+// ErrMissing says that a namespace holds no copy of the workload.
+var ErrMissing = errors.New("there is no redis-session: lab up brings it")
