@@ -21,11 +21,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Names of the program, in the order that they are looked for.
-var programs = [...]string{"chromium", "chromium-browser", "google-chrome"}
-
 // ErrMissing means that no Chromium is installed.
 var ErrMissing = errors.New("no Chromium on this machine: run scripts/chromium, then try again")
+
+// ErrNotThere means that the page did not show what was looked for in time.
+var ErrNotThere = errors.New("not there in time")
 
 // Browser is one running Chromium with one tab. Its methods are for one
 // goroutine at a time.
@@ -66,13 +66,13 @@ func Start(ctx context.Context) (*Browser, error) {
 	allocator, stopAllocator := chromedp.NewExecAllocator(ctx, options...)
 	tab, stopTab := chromedp.NewContext(allocator)
 	b.tab = tab
-	b.stop = func() error {
+	b.stop = sync.OnceValue(func() error {
 		// Cancel closes the browser gently and waits; the other two take what is left.
 		err := chromedp.Cancel(tab)
 		stopTab()
 		stopAllocator()
 		return err
-	}
+	})
 	if err := chromedp.Listen(tab, b.listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", program, err), b.stop())
 	}
@@ -87,7 +87,7 @@ func Start(ctx context.Context) (*Browser, error) {
 }
 
 func find() (string, error) {
-	for _, name := range programs {
+	for _, name := range [...]string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
@@ -95,7 +95,8 @@ func find() (string, error) {
 	return "", ErrMissing
 }
 
-// Close ends the browser and removes its profile. No process stays.
+// Close ends the browser and removes its profile. No process stays. A second
+// Close does nothing and answers as the first one did.
 func (b *Browser) Close() error {
 	return b.stop()
 }

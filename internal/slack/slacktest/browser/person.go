@@ -20,9 +20,13 @@ import (
 // How long to pause between two looks at the page.
 const glance = 40 * time.Millisecond
 
-// What a person may press.
-var pressable = map[string]bool{
-	"button": true, "link": true, "option": true, "menuitem": true, "checkbox": true, "radio": true, "combobox": true,
+// pressable says whether something of this role is there to be pressed.
+func pressable(role string) bool {
+	switch role {
+	case "button", "link", "option", "menuitem", "checkbox", "radio", "combobox":
+		return true
+	}
+	return false
 }
 
 // Type clicks the first element that matches a CSS selector, as soon as it is
@@ -148,7 +152,7 @@ func (b *Browser) until(look chromedp.Action[bool]) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("not there within %s", b.Patience), err)
+			return errors.Join(fmt.Errorf("%w (%s)", ErrNotThere, b.Patience), err)
 		case <-timer.C:
 		}
 	}
@@ -180,7 +184,7 @@ func named(ctx context.Context, t *chromedp.Target, name string) (*accessibility
 	}
 	for i := len(found.Nodes) - 1; i >= 0; i-- {
 		node := found.Nodes[i]
-		if !node.Ignored && node.Role != nil && pressable[text(node.Role)] && !has(node, "disabled") && !has(node, "busy") {
+		if !node.Ignored && node.Role != nil && pressable(text(node.Role)) && !has(node, "disabled") && !has(node, "busy") {
 			return node, nil
 		}
 	}
