@@ -14,6 +14,7 @@ import (
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
+	_ "github.com/coredns/coredns/plugin/bind"       // it listens on one address
 	_ "github.com/coredns/coredns/plugin/cache"      // answers of other zones are kept
 	_ "github.com/coredns/coredns/plugin/errors"     // and its troubles said
 	_ "github.com/coredns/coredns/plugin/kubernetes" // services by name
@@ -44,7 +45,7 @@ var programs = map[string]func() int{
 		return cli.Run(metricsserver.NewMetricsServerCommand(genericapiserver.SetupSignalHandler()))
 	},
 	"coredns": func() int {
-		dnsserver.Directives = []string{"errors", "ready", "cache", "kubernetes"}
+		dnsserver.Directives = []string{"bind", "errors", "ready", "cache", "kubernetes"}
 		coremain.Run()
 		return 0
 	},

@@ -1,0 +1,251 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const nodeName = "lab"
+
+// containerdConfig keeps containerd to folders of its own. The native
+// snapshotter and the restricted OOM score are what a sandbox without overlay
+// and without CAP_SYS_RESOURCE needs.
+const containerdConfig = `version = 2
+root = %q
+state = %q
+[grpc]
+  address = %q
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "lab.local/pause:3.10"
+  restrict_oom_score_adj = true
+  stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+    default_runtime_name = "runc"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = %q
+`
+
+const cniConfig = `{
+  "cniVersion": "0.4.0", "name": "lab",
+  "plugins": [
+    {"type": "bridge", "bridge": "` + bridge + `", "isGateway": true, "hairpinMode": true,
+     "ipam": {"type": "host-local", "dataDir": %q, "routes": [{"dst": "0.0.0.0/0"}],
+              "ranges": [[{"subnet": "` + podRange + `", "rangeStart": "10.244.0.10", "gateway": "` + nodeIP + `"}]]}},
+    {"type": "portmap", "capabilities": {"portMappings": true}}
+  ]
+}
+`
+
+const kubeletConfig = `apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+address: ` + nodeIP + `
+healthzBindAddress: 127.0.0.1
+healthzPort: 20248
+port: 20250
+readOnlyPort: 0
+authentication:
+  anonymous: {enabled: false}
+  webhook: {enabled: true}
+  x509: {clientCAFile: %[1]s/pki/ca.crt}
+authorization: {mode: AlwaysAllow}
+containerRuntimeEndpoint: unix://` + runDir + `/containerd.sock
+cgroupDriver: cgroupfs
+cgroupRoot: ` + cgroup + `
+failCgroupV1: false
+enforceNodeAllocatable: []
+failSwapOn: false
+oomScoreAdj: 0
+clusterDNS: [` + dnsIP + `]
+clusterDomain: cluster.local
+resolvConf: %[1]s/resolv.conf
+podLogsDir: %[1]s/pod-logs
+volumePluginDir: %[1]s/volume-plugins
+evictionHard: {memory.available: 100Mi, nodefs.available: "0%%", nodefs.inodesFree: "0%%", imagefs.available: "0%%", imagefs.inodesFree: "0%%"}
+imageGCHighThresholdPercent: 100
+imageGCLowThresholdPercent: 99
+maxPods: 200
+syncFrequency: 10s
+fileCheckFrequency: 0s
+httpCheckFrequency: 0s
+nodeStatusUpdateFrequency: 5s
+configMapAndSecretChangeDetectionStrategy: Watch
+shutdownGracePeriod: 0s
+registryPullQPS: 0
+`
+
+const proxyConfig = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+bindAddress: ` + nodeIP + `
+healthzBindAddress: 127.0.0.1:20256
+metricsBindAddress: 127.0.0.1:20249
+clientConnection: {kubeconfig: %s}
+clusterCIDR: ` + podRange + `
+hostnameOverride: ` + nodeName + `
+mode: iptables
+nodePortAddresses: [127.0.0.0/8]
+iptables: {masqueradeAll: true, syncPeriod: 10s, minSyncPeriod: 100ms}
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s, udpTimeout: 0s, udpStreamTimeout: 0s}
+`
+
+// cgroup is the folder of the lab's pods in every cgroup hierarchy.
+const cgroup = "/redis-session-lab"
+
+// runtime starts containerd and gives it the images.
+func (c *Cluster) runtime(ctx context.Context, tars []string) error {
+	if err := os.MkdirAll(c.path("cni"), 0o755); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(runDir, 0o755); err != nil {
+		return err
+	}
+	socket := filepath.Join(runDir, "containerd.sock")
+	files := map[string]string{
+		c.path("containerd.toml"):     fmt.Sprintf(containerdConfig, c.path("containerd"), filepath.Join(runDir, "containerd"), socket, c.path("cni")),
+		c.path("cni", "lab.conflist"): fmt.Sprintf(cniConfig, c.path("cni-addresses")),
+	}
+	for path, content := range files {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	path, err := exec.LookPath("containerd")
+	if err != nil {
+		return err
+	}
+	if _, err := c.start(program{name: "containerd", path: path, args: []string{"--config", c.path("containerd.toml"), "--log-level", "warn"}}); err != nil {
+		return err
+	}
+	if err := eventually(ctx, 30*time.Second, 200*time.Millisecond, func(ctx context.Context) error {
+		if !c.running("containerd") {
+			return fmt.Errorf("containerd has ended: %s", c.tail("containerd"))
+		}
+		return run(ctx, "ctr", "--address", socket, "version")
+	}); err != nil {
+		return err
+	}
+	return c.importImages(ctx, socket, tars)
+}
+
+// importImages gives containerd each tar once: a tar's name tells its content.
+func (c *Cluster) importImages(ctx context.Context, socket string, tars []string) error {
+	if err := os.MkdirAll(c.path("imported"), 0o755); err != nil {
+		return err
+	}
+	for _, tar := range tars {
+		mark := c.path("imported", filepath.Base(tar))
+		if _, err := os.Stat(mark); err == nil {
+			continue
+		}
+		if err := run(ctx, "ctr", "--address", socket, "-n", "k8s.io", "images", "import", "--snapshotter", "native", tar); err != nil {
+			return err
+		}
+		if err := os.WriteFile(mark, nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// node starts the kubelet and kube-proxy, and waits until the node is ready.
+func (c *Cluster) node(ctx context.Context) error {
+	files := map[string]string{
+		"kubelet.yaml": fmt.Sprintf(kubeletConfig, c.state),
+		"proxy.yaml":   fmt.Sprintf(proxyConfig, c.Kubeconfig),
+		"resolv.conf":  "nameserver " + nodeIP + "\n",
+	}
+	for name, content := range files {
+		if err := os.WriteFile(c.path(name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := makeCgroups(); err != nil {
+		return err
+	}
+	if err := c.startKube("kubelet", "--config="+c.path("kubelet.yaml"), "--kubeconfig="+c.Kubeconfig, "--hostname-override="+nodeName,
+		"--node-ip="+nodeIP, "--root-dir="+c.path("kubelet"), "--cert-dir="+c.path("certs")); err != nil {
+		return err
+	}
+	if err := c.startKube("kube-proxy", "--config="+c.path("proxy.yaml")); err != nil {
+		return err
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	return eventually(ctx, 90*time.Second, 300*time.Millisecond, func(ctx context.Context) error {
+		if !c.running("kubelet") {
+			return fmt.Errorf("kubelet has ended: %s", c.tail("kubelet"))
+		}
+		node, err := client.CoreV1().Nodes().Get(ctx, nodeName, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, condition := range node.Status.Conditions {
+			if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
+				return fmt.Errorf("node %s is not ready: %s", nodeName, condition.Message)
+			}
+			if condition.Type == corev1.NodeReady {
+				return nil
+			}
+		}
+		return fmt.Errorf("node %s has not reported yet", nodeName)
+	})
+}
+
+// cgroupRoots are the folders of the cgroup hierarchies: one for version 2,
+// one for each controller for version 1.
+func cgroupRoots() ([]string, error) {
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		return []string{"/sys/fs/cgroup"}, nil
+	}
+	entries, err := os.ReadDir("/sys/fs/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	var roots []string
+	for _, entry := range entries {
+		if entry.IsDir() && entry.Name() != "unified" {
+			roots = append(roots, filepath.Join("/sys/fs/cgroup", entry.Name()))
+		}
+	}
+	return roots, nil
+}
+
+// makeCgroups makes the lab's own folder in every hierarchy: the kubelet
+// wants its root to be there.
+func makeCgroups() error {
+	roots, err := cgroupRoots()
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		if err := os.MkdirAll(root+cgroup, 0o755); err != nil {
+			return err
+		}
+		if !strings.HasSuffix(root, "cpuset") {
+			continue
+		}
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+			value, err := os.ReadFile(filepath.Join(root, file))
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(root+cgroup, file), value, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
