@@ -38,8 +38,9 @@ type Browser struct {
 	tab  context.Context
 	stop func() error
 
-	mu       sync.Mutex
-	problems []string
+	mu          sync.Mutex
+	problems    []string
+	interrupted int // fetches that a change of the machine's interfaces ended
 }
 
 // Start starts a browser that lives until Close or the end of ctx. Its clock
@@ -50,7 +51,7 @@ func Start(ctx context.Context) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Browser{Patience: 20 * time.Second, Scale: 1}
+	b := &Browser{Patience: 30 * time.Second, Scale: 1}
 	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
 		chromedp.ExecPath(program),
 		chromedp.NoSandbox, // Chromium refuses to run as root with it
@@ -59,6 +60,7 @@ func Start(ctx context.Context) (*Browser, error) {
 		chromedp.Flag("lang", "en-US"),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-features", "Translate,BackForwardCache"), // a page left is a page gone, with its connections
 		chromedp.Flag("hide-scrollbars", true),
 		// The last word on traffic: no other name or address resolves.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE ::1"),
@@ -102,17 +104,30 @@ func (b *Browser) Close() error {
 }
 
 // Open goes to an address with a window of the given size in CSS pixels, and
-// waits until the page has loaded.
+// waits until the page and all that it loads at once are there.
 func (b *Browser) Open(url string, width, height int) error {
-	err := b.do(
-		chromedp.EmulateViewport(int64(width), int64(height), chromedp.EmulateScale(b.Scale)),
-		chromedp.Navigate(url),
-	)
+	ctx, cancel := b.patient()
+	defer cancel()
+	err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(width), int64(height), chromedp.EmulateScale(b.Scale)))
+	for err == nil {
+		before := b.interruptions()
+		err = chromedp.Do(ctx, chromedp.Navigate(url))
+		interrupted := b.interruptions() > before || (err != nil && strings.Contains(err.Error(), networkChanged))
+		if !interrupted || ctx.Err() != nil {
+			break
+		}
+		err = nil
+	}
 	if err != nil {
 		return fmt.Errorf("open %s: %w", url, err)
 	}
 	return nil
 }
+
+// Chromium gives up what it is about to fetch whenever an interface of the
+// machine comes or goes, such as a pod's; even what it fetches from loopback.
+// That says nothing of the page.
+const networkChanged = "net::ERR_NETWORK_CHANGED"
 
 // Screenshot writes what the window shows as a PNG file, once all fonts and
 // pictures are there.
@@ -157,7 +172,17 @@ func (b *Browser) listen(event any) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if strings.Contains(problem, networkChanged) {
+		b.interrupted++
+		return
+	}
 	b.problems = append(b.problems, problem)
+}
+
+func (b *Browser) interruptions() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.interrupted
 }
 
 func (b *Browser) patient() (context.Context, context.CancelFunc) {

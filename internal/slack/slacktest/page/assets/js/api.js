@@ -12,6 +12,18 @@ async function ask(path, options) {
   }
 }
 
+const PAUSES = [100, 300, 1000, 3000]; // milliseconds before a question is put again
+
+// look asks a question, which may be put again where the line breaks; what changes something is never sent twice.
+async function look(path) {
+  for (const pause of PAUSES) {
+    const answer = await ask(path);
+    if (answer !== UNREACHABLE) return answer;
+    await new Promise((done) => setTimeout(done, pause));
+  }
+  return ask(path);
+}
+
 function post(path, body) {
   return ask(path, {
     method: "POST",
@@ -21,10 +33,10 @@ function post(path, body) {
 }
 
 export const api = {
-  workspace: () => ask("/user/workspace"),
+  workspace: () => look("/user/workspace"),
   messages: (user, channel, thread) =>
-    ask("/user/messages?" + new URLSearchParams(thread ? { user, channel, thread } : { user, channel })),
-  view: (user) => ask("/user/view?" + new URLSearchParams({ user })),
+    look("/user/messages?" + new URLSearchParams(thread ? { user, channel, thread } : { user, channel })),
+  view: (user) => look("/user/view?" + new URLSearchParams({ user })),
   command: (body) => post("/user/command", body),
   click: (body) => post("/user/click", body),
   submit: (body) => post("/user/submit", body),
@@ -36,13 +48,21 @@ export const api = {
    * EventSource dials again by itself; what was missed meanwhile is covered by a nudge on every opening.
    */
   listen(nudge, state) {
-    const source = new EventSource("/user/events");
-    source.onopen = () => {
-      state(true);
-      nudge({ type: "all" });
+    let source;
+    const open = () => {
+      source = new EventSource("/user/events");
+      source.onopen = () => {
+        state(true);
+        nudge({ type: "all" });
+      };
+      source.onerror = () => state(false);
+      source.onmessage = (event) => nudge(JSON.parse(event.data));
     };
-    source.onerror = () => state(false);
-    source.onmessage = (event) => nudge(JSON.parse(event.data));
-    return source;
+    open();
+    // A page that the browser keeps for "back" must not keep its line: there are only six to one server.
+    window.addEventListener("pagehide", () => source.close());
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) open();
+    });
   },
 };
