@@ -20,7 +20,7 @@ func badRollout() fault {
 		name: "bad-rollout",
 		what: "roll out a revision whose command is not in the image",
 		inject: func(ctx context.Context, c *workload.Copy) error {
-			return c.EditTemplate(ctx, person, "move the session store to Valkey", useOtherServer)
+			return c.EditTemplate(ctx, editor, "move the session store to Valkey", useOtherServer)
 		},
 		shows: func(ctx context.Context, c *workload.Copy) (string, error) {
 			store, found, err := c.Store(ctx)

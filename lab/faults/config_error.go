@@ -17,7 +17,7 @@ func configError() fault {
 		name: "config-error",
 		what: "add a directive that Redis refuses to redis.conf, and lose the pod",
 		inject: func(ctx context.Context, c *workload.Copy) error {
-			if err := c.EditConfig(ctx, person, addRefusedLine); err != nil {
+			if err := c.EditConfig(ctx, editor, addRefusedLine); err != nil {
 				return err
 			}
 			return c.DeletePods(ctx)

@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	// person is the field manager that a fault's write is made under: in the
-	// field it is somebody with kubectl.
-	person = "kubectl-edit"
+	// The field managers that faults write under, as kubectl names itself.
+	editor    = "kubectl-edit"
+	scaler    = "kubectl"
+	installer = "kubectl-create"
 	// patience is how long a fault may take until it shows.
 	patience = 90 * time.Second
 	// glance is how often it is looked for.
@@ -155,7 +156,7 @@ func dies(ctx context.Context, c *workload.Copy, text string) (string, error) {
 	}
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, text) {
-			return fmt.Sprintf("pod %s ends with %d at every start: %s", store.Pod.Name, store.Ended().ExitCode, strings.TrimSpace(line)), nil
+			return fmt.Sprintf("pod %s ends with %d as it starts: %s", store.Pod.Name, store.Ended().ExitCode, strings.TrimSpace(line)), nil
 		}
 	}
 	return "", nil

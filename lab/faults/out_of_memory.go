@@ -32,7 +32,7 @@ func outOfMemory() fault {
 			if err := writeSessions(ctx, c, bulk, bulkSession); err != nil {
 				return err
 			}
-			return c.Reinstall(ctx, person, setSmallLimit)
+			return c.Reinstall(ctx, installer, setSmallLimit)
 		},
 		shows: func(ctx context.Context, c *workload.Copy) (string, error) {
 			store, found, err := c.Store(ctx)

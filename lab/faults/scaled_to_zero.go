@@ -13,7 +13,7 @@ func scaledToZero() fault {
 		name: "scaled-to-zero",
 		what: "scale the store to 0",
 		inject: func(ctx context.Context, c *workload.Copy) error {
-			return c.Scale(ctx, person, 0)
+			return c.Scale(ctx, scaler, 0)
 		},
 		shows: func(ctx context.Context, c *workload.Copy) (string, error) {
 			status, err := c.Look(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -17,47 +18,41 @@ func (c *Copy) Reinstall(ctx context.Context, by string, edit func(*corev1.PodTe
 	if err != nil {
 		return err
 	}
-	remove := metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)}
-	create := metav1.CreateOptions{FieldManager: by}
 	switch shape {
 	case Deployment:
-		all := c.Clients.AppsV1().Deployments(c.Namespace)
-		live, err := all.Get(ctx, Redis, metav1.GetOptions{})
-		if err != nil {
-			return fmt.Errorf("get deployment %s: %w", c.ref(Redis), err)
-		}
-		live.ObjectMeta = fresh(live.ObjectMeta)
-		edit(&live.Spec.Template)
-		if err := all.Delete(ctx, Redis, remove); err != nil {
-			return fmt.Errorf("delete deployment %s: %w", c.ref(Redis), err)
-		}
-		if err := c.waitNoStore(ctx); err != nil {
-			return err
-		}
-		if _, err := all.Create(ctx, live, create); err != nil {
-			return fmt.Errorf("create deployment %s: %w", c.ref(Redis), err)
-		}
+		err = reinstalled(ctx, c, c.Clients.AppsV1().Deployments(c.Namespace), by, func(d *appsv1.Deployment) {
+			d.ObjectMeta = fresh(d.ObjectMeta)
+			edit(&d.Spec.Template)
+		})
 	case StatefulSet:
-		all := c.Clients.AppsV1().StatefulSets(c.Namespace)
-		live, err := all.Get(ctx, Redis, metav1.GetOptions{})
-		if err != nil {
-			return fmt.Errorf("get statefulset %s: %w", c.ref(Redis), err)
-		}
-		live.ObjectMeta = fresh(live.ObjectMeta)
-		edit(&live.Spec.Template)
-		if err := all.Delete(ctx, Redis, remove); err != nil {
-			return fmt.Errorf("delete statefulset %s: %w", c.ref(Redis), err)
-		}
-		if err := c.waitNoStore(ctx); err != nil {
-			return err
-		}
-		if _, err := all.Create(ctx, live, create); err != nil {
-			return fmt.Errorf("create statefulset %s: %w", c.ref(Redis), err)
-		}
+		err = reinstalled(ctx, c, c.Clients.AppsV1().StatefulSets(c.Namespace), by, func(s *appsv1.StatefulSet) {
+			s.ObjectMeta = fresh(s.ObjectMeta)
+			edit(&s.Spec.Template)
+		})
 	default:
 		return fmt.Errorf("namespace %s: %w", c.Namespace, ErrMissing)
 	}
+	if err != nil {
+		return fmt.Errorf("install %s %s again: %w", shape, c.ref(Redis), err)
+	}
 	return nil
+}
+
+func reinstalled[T any](ctx context.Context, c *Copy, all access[T], by string, edit func(T)) error {
+	live, err := all.Get(ctx, Redis, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	edit(live)
+	err = all.Delete(ctx, Redis, metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)})
+	if err != nil {
+		return err
+	}
+	if err := c.waitNoStore(ctx); err != nil {
+		return err
+	}
+	_, err = all.Create(ctx, live, metav1.CreateOptions{FieldManager: by})
+	return err
 }
 
 // fresh keeps what a person would write of an object's metadata.

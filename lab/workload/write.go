@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/retry"
 )
 
 // manager is who the cluster says wrote the healthy objects.
@@ -87,13 +89,17 @@ func kind(object Object) string {
 // returns the new text.
 func (c *Copy) EditConfig(ctx context.Context, by string, edit func(string) string) error {
 	maps := c.Clients.CoreV1().ConfigMaps(c.Namespace)
-	live, err := maps.Get(ctx, RedisConfig, metav1.GetOptions{})
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		live, err := maps.Get(ctx, RedisConfig, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		live.Data[RedisConfigKey] = edit(live.Data[RedisConfigKey])
+		_, err = maps.Update(ctx, live, metav1.UpdateOptions{FieldManager: by})
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("get configmap %s: %w", c.ref(RedisConfig), err)
-	}
-	live.Data[RedisConfigKey] = edit(live.Data[RedisConfigKey])
-	if _, err := maps.Update(ctx, live, metav1.UpdateOptions{FieldManager: by}); err != nil {
-		return fmt.Errorf("update configmap %s: %w", c.ref(RedisConfig), err)
+		return fmt.Errorf("edit configmap %s: %w", c.ref(RedisConfig), err)
 	}
 	return nil
 }
@@ -105,32 +111,46 @@ func (c *Copy) EditTemplate(ctx context.Context, by, cause string, edit func(*co
 	if err != nil {
 		return err
 	}
-	options := metav1.UpdateOptions{FieldManager: by}
 	switch shape {
 	case Deployment:
-		live, err := c.Clients.AppsV1().Deployments(c.Namespace).Get(ctx, Redis, metav1.GetOptions{})
-		if err != nil {
-			return fmt.Errorf("get deployment %s: %w", c.ref(Redis), err)
-		}
-		metav1.SetMetaDataAnnotation(&live.ObjectMeta, ChangeCause, cause)
-		edit(&live.Spec.Template)
-		if _, err := c.Clients.AppsV1().Deployments(c.Namespace).Update(ctx, live, options); err != nil {
-			return fmt.Errorf("update deployment %s: %w", c.ref(Redis), err)
-		}
+		err = edited(ctx, c.Clients.AppsV1().Deployments(c.Namespace), by, func(d *appsv1.Deployment) {
+			metav1.SetMetaDataAnnotation(&d.ObjectMeta, ChangeCause, cause)
+			edit(&d.Spec.Template)
+		})
 	case StatefulSet:
-		live, err := c.Clients.AppsV1().StatefulSets(c.Namespace).Get(ctx, Redis, metav1.GetOptions{})
-		if err != nil {
-			return fmt.Errorf("get statefulset %s: %w", c.ref(Redis), err)
-		}
-		metav1.SetMetaDataAnnotation(&live.ObjectMeta, ChangeCause, cause)
-		edit(&live.Spec.Template)
-		if _, err := c.Clients.AppsV1().StatefulSets(c.Namespace).Update(ctx, live, options); err != nil {
-			return fmt.Errorf("update statefulset %s: %w", c.ref(Redis), err)
-		}
+		err = edited(ctx, c.Clients.AppsV1().StatefulSets(c.Namespace), by, func(s *appsv1.StatefulSet) {
+			metav1.SetMetaDataAnnotation(&s.ObjectMeta, ChangeCause, cause)
+			edit(&s.Spec.Template)
+		})
 	default:
 		return fmt.Errorf("namespace %s: %w", c.Namespace, ErrMissing)
 	}
+	if err != nil {
+		return fmt.Errorf("edit %s %s: %w", shape, c.ref(Redis), err)
+	}
 	return nil
+}
+
+// access reads and writes one kind of workload.
+type access[T any] interface {
+	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
+	Update(ctx context.Context, object T, options metav1.UpdateOptions) (T, error)
+	Create(ctx context.Context, object T, options metav1.CreateOptions) (T, error)
+	Delete(ctx context.Context, name string, options metav1.DeleteOptions) error
+}
+
+// edited changes the store's workload. Its controller writes its status all the
+// time, so a conflict is tried again.
+func edited[T any](ctx context.Context, all access[T], by string, edit func(T)) error {
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		live, err := all.Get(ctx, Redis, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		edit(live)
+		_, err = all.Update(ctx, live, metav1.UpdateOptions{FieldManager: by})
+		return err
+	})
 }
 
 // Scale asks for a number of the store's pods, as kubectl scale does.
