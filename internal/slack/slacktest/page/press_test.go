@@ -79,7 +79,7 @@ func TestMessage(t *testing.T) {
 	d, b := inbox(t, button("next", "Run", ""))
 	must(t, b.Type(box, "@redis-ses\tdiagnose a<b & #inc-redis\r"))
 	wantCall(t, d, "/user/message", 1, map[string]any{
-		"user": "U_RESPONDER", "channel": "C_INC", "text": "<@U_BOT> diagnose a&lt;b &amp; <#C_INC>"})
+		"user": "U_RESPONDER", "channel": "C_INC", "text": "<@U_BOT> diagnose a<b & <#C_INC>"})
 }
 
 func TestThread(t *testing.T) {

@@ -44,6 +44,7 @@ export class App {
     this.user = users.has(query.get("user")) ? query.get("user") : [...users.keys()][0];
     this.channel = channels.has(query.get("channel")) ? query.get("channel") : [...channels.keys()][0];
     this.thread = query.get("thread") || null;
+    this.sought = query.get("message");
     const system = window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
     this.theme = query.get("theme") ?? window.localStorage.getItem("theme") ?? system;
     document.documentElement.dataset.theme = this.theme;
@@ -193,6 +194,7 @@ export class App {
       }
       if (top.messages) {
         pane.show(top.messages);
+        if (this.sought && pane.reveal(this.sought)) this.sought = null;
         this.seen.set(channel, newest(top.messages));
         this.mark(channel, false);
       }

@@ -155,12 +155,11 @@ export class Composer {
   }
 }
 
-/** encode writes what a person typed the way Slack's own clients send it: escaped, with mentions as tokens. */
+/** encode names the people, the channels and the bot in a typed text by their tokens; the server escapes the rest. */
 export function encode(typed, directory) {
-  const escaped = typed.replace(/[&<>]/g, (char) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[char]);
   const people = new Map(directory.workspace.users.map((user) => [user.name, user.id])).set(directory.bot.name, directory.bot.user_id);
   const channels = new Map(directory.workspace.channels.map((channel) => [channel.name, channel.id]));
-  return escaped
+  return typed
     .replace(/(^|[\s(])@(here|channel|everyone)\b/g, "$1<!$2>")
     .replace(/(^|[\s(])@([\w.-]*\w)/g, (all, lead, name) => (people.has(name) ? `${lead}<@${people.get(name)}>` : all))
     .replace(/(^|[\s(])#([\w-]+)/g, (all, lead, name) => (channels.has(name) ? `${lead}<#${channels.get(name)}>` : all));

@@ -58,6 +58,16 @@ export class Pane {
     this.draw();
   }
 
+  /** reveal scrolls to the message with a ts and points it out; false where there is none. */
+  reveal(ts) {
+    const node = this.rows.get(ts)?.node;
+    if (!node) return false;
+    this.following = false;
+    node.scrollIntoView({ block: "center" });
+    node.classList.add("sought");
+    return true;
+  }
+
   /** filter hides the messages without a text; "" shows all. */
   filter(text) {
     this.wanted = text.trim().toLowerCase();
