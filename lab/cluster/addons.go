@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -92,7 +91,7 @@ func (c *Cluster) addons(ctx context.Context) error {
 	if err := c.apply(ctx, objects); err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.path("Corefile"), fmt.Appendf(nil, corefile, c.Kubeconfig), 0o644); err != nil {
+	if err := write(c.path("Corefile"), fmt.Sprintf(corefile, c.Kubeconfig)); err != nil {
 		return err
 	}
 	if err := c.startKube("coredns", "-conf", c.path("Corefile")); err != nil {

@@ -161,3 +161,12 @@ func eventually(ctx context.Context, limit, interval time.Duration, try func(ctx
 		}
 	}
 }
+
+// write puts content into a file unless it holds it already: kube-proxy ends
+// whenever its configuration file is touched.
+func write(path, content string) error {
+	if have, err := os.ReadFile(path); err == nil && string(have) == content {
+		return nil
+	}
+	return os.WriteFile(path, []byte(content), 0o644)
+}

@@ -116,7 +116,7 @@ func (c *Cluster) runtime(ctx context.Context, tars []string) error {
 		c.path("cni", "lab.conflist"): fmt.Sprintf(cniConfig, c.path("cni-addresses")),
 	}
 	for path, content := range files {
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		if err := write(path, content); err != nil {
 			return err
 		}
 	}
@@ -166,7 +166,7 @@ func (c *Cluster) node(ctx context.Context) error {
 		"resolv.conf":  "nameserver " + nodeIP + "\n",
 	}
 	for name, content := range files {
-		if err := os.WriteFile(c.path(name), []byte(content), 0o644); err != nil {
+		if err := write(c.path(name), content); err != nil {
 			return err
 		}
 	}

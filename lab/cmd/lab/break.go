@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/cobra"
+
+	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/workload"
+)
+
+func breakCommand(f *flags) *cobra.Command {
+	var list strings.Builder
+	for _, name := range faults.Names() {
+		fmt.Fprintf(&list, "  %-16s %s\n", name, faults.Describe(name))
+	}
+	return &cobra.Command{
+		Use:       "break FAULT",
+		Short:     "Break the store for real, and wait until it shows",
+		Long:      "Break the store for real, and wait until it shows. The faults:\n\n" + list.String(),
+		Args:      oneFault,
+		ValidArgs: faults.Names(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.needCluster(); err != nil {
+				return err
+			}
+			o := f.workloadOptions()
+			return faults.Break(cmd.Context(), faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, args[0])
+		},
+	}
+}
+
+// oneFault wants one known name and offers the nearest.
+func oneFault(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("name one fault: %s", strings.Join(faults.Names(), ", "))
+	}
+	best, distance := "", 1<<30
+	for _, name := range faults.Names() {
+		if d := levenshtein.ComputeDistance(args[0], name); d < distance {
+			best, distance = name, d
+		}
+	}
+	if distance > 0 {
+		return fmt.Errorf("there is no fault %q; did you mean %s? Known: %s", args[0], best, strings.Join(faults.Names(), ", "))
+	}
+	return nil
+}
+
+func healCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "heal",
+		Short: "Bring the workload back to healthy, whatever was done to it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.needCluster(); err != nil {
+				return err
+			}
+			return workload.Heal(cmd.Context(), f.workloadOptions())
+		},
+	}
+}
