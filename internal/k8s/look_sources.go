@@ -127,16 +127,6 @@ func (w workloads) template() *corev1.PodTemplateSpec {
 	return nil
 }
 
-func (w workloads) uid() string {
-	switch {
-	case w.deployment != nil:
-		return string(w.deployment.UID)
-	case w.statefulSet != nil:
-		return string(w.statefulSet.UID)
-	}
-	return ""
-}
-
 // selector is the workload's own; app=NAME, as most charts label it, where
 // the workload is not known.
 func (l *look) selector(w workloads) (labels.Selector, error) {

@@ -51,7 +51,7 @@ func namespace(now time.Time) *api {
 		return appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ns", UID: "d-1", Generation: 2,
 			Annotations: map[string]string{lastApplied: `{"env":[{"name":"EXTRA","value":"` + canaryEnv + `"}]}`, "note": "password is " + canarySecret},
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", Time: &seen,
-				FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}}},
+				FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)}}},
 			Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}},
 				Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": name}}, Spec: spec}}}
 	}

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	"k8s.io/streaming/pkg/httpstream"
 )
 
 // reasonTimeout is how long the reason of a closed stream may follow it.
@@ -40,12 +40,12 @@ func (c *Cluster) forward(ctx context.Context, namespace, pod string, port int) 
 	if err != nil {
 		return nil, fmt.Errorf("port-forward to %s: %w", pod, err)
 	}
-	old := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, address)
-	websocket, err := portforward.NewSPDYOverWebsocketDialer(address, c.REST)
+	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, address)
+	websocket, err := portforward.NewSPDYOverWebsocketDialerForStreaming(address, c.REST)
 	if err != nil {
 		return nil, fmt.Errorf("port-forward to %s: %w", pod, err)
 	}
-	dialer := portforward.NewFallbackDialer(websocket, old, noWebSocket)
+	dialer := portforward.NewFallbackDialerForStreaming(websocket, old, noWebSocket)
 
 	// The dialer knows no ctx: it goes on alone when ctx ends, and what it
 	// opens then is closed.
