@@ -16,6 +16,7 @@ import (
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
 )
 
 // userAgent is how the bot shows in the API server's audit log.
@@ -130,4 +131,40 @@ type closedLook struct{ err error }
 // Check returns why the cluster could not be opened.
 func (l closedLook) Check(context.Context, string) (evidence.Bundle, error) {
 	return evidence.Bundle{}, l.err
+}
+
+// Prepare prepares changes in the target's cluster.
+func (c *Clusters) Prepare(ctx context.Context, target evidence.Target, wanted []runbook.Change) (incident.Prepared, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return incident.Prepared{}, err
+	}
+	return cluster.Prepare(ctx, target, wanted)
+}
+
+// Unchanged compares in the target's cluster.
+func (c *Clusters) Unchanged(ctx context.Context, target evidence.Target, writes []incident.Write) error {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return err
+	}
+	return cluster.Unchanged(ctx, target, writes)
+}
+
+// Apply writes in the target's cluster.
+func (c *Clusters) Apply(ctx context.Context, target evidence.Target, write incident.Write, actor incident.Actor) (string, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return "", refuse("The cluster cannot be opened: %s", err)
+	}
+	return cluster.Apply(ctx, target, write, actor)
+}
+
+// Settle waits in the target's cluster.
+func (c *Clusters) Settle(ctx context.Context, target evidence.Target, progress func(string)) error {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return err
+	}
+	return cluster.Settle(ctx, target, progress)
 }

@@ -8,6 +8,7 @@ package redisconf
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -144,4 +145,15 @@ func Memory(value string) (int64, error) {
 		return int64(n) * unit.size, nil
 	}
 	return 0, fmt.Errorf("%q is not an amount of memory", value)
+}
+
+// Splice takes remove lines out from line at on (from 1) and puts insert
+// there; ended says whether the last line ends in a newline afterwards.
+func (f *File) Splice(at, remove int, insert []string, ended bool) error {
+	if at < 1 || remove < 0 || at-1+remove > len(f.lines) {
+		return fmt.Errorf("there are no %d lines from line %d on", remove, at)
+	}
+	f.lines = slices.Replace(slices.Clone(f.lines), at-1, at-1+remove, insert...)
+	f.ended = ended
+	return nil
 }

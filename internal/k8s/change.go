@@ -1,0 +1,133 @@
+package k8s
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
+)
+
+// The kinds of change. One file, change_<kind>.go, holds each.
+const (
+	changeConfig    = "edit-redis-config"
+	changeResources = "set-resources"
+	changeReplicas  = "set-replicas"
+	changeRestart   = "restart"
+	changeRollBack  = "roll-back"
+)
+
+// change is one kind of change.
+type change struct {
+	says     string // what it does, in one sentence, for the docs
+	validate func(args json.RawMessage) error
+	// resolve makes the arguments absolute against the cluster as it is now,
+	// so that applying them again gives the same result.
+	resolve func(ctx context.Context, c *Cluster, target evidence.Target, args json.RawMessage) (json.RawMessage, error)
+	// object says which object it is about.
+	object func(target evidence.Target) objectKind
+	// edit changes the object in memory. It is deterministic.
+	edit func(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error)
+}
+
+// objectKind is one of the objects of a target that a change can be about.
+type objectKind int
+
+const (
+	theWorkload objectKind = iota
+	theConfig
+)
+
+// edited is what an edit tells of itself.
+type edited struct {
+	title    string
+	kubectl  string
+	warnings []string
+	undo     []runbook.Change
+	noUndo   string
+}
+
+func changes() map[string]change {
+	return map[string]change{
+		changeConfig:    configChange(),
+		changeResources: resourcesChange(),
+		changeReplicas:  replicasChange(),
+		changeRestart:   restartChange(),
+		changeRollBack:  rollBackChange(),
+	}
+}
+
+// Changes are the changes that a runbook may name, each with the validator of
+// its arguments. A validator lets ${…} stand wherever a value may.
+func Changes() map[string]func(args json.RawMessage) error {
+	validators := map[string]func(json.RawMessage) error{}
+	for kind, change := range changes() {
+		validators[kind] = change.validate
+	}
+	return validators
+}
+
+// asIs is the resolve of a change whose arguments are absolute already.
+func asIs(_ context.Context, _ *Cluster, _ evidence.Target, args json.RawMessage) (json.RawMessage, error) {
+	return args, nil
+}
+
+// decodeArgs reads arguments; an unknown key is an error.
+func decodeArgs(args json.RawMessage, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(args))
+	decoder.DisallowUnknownFields()
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("arguments %s: %w", args, err)
+	}
+	return nil
+}
+
+// newChange makes a change of arguments that are sure to be JSON.
+func newChange(kind string, args any) runbook.Change {
+	raw, err := json.Marshal(args)
+	if err != nil {
+		raw = json.RawMessage(`{}`) // only types of this package get here, and they marshal
+	}
+	return runbook.Change{Kind: kind, Args: raw}
+}
+
+// placeholder reports whether a value is still to be filled in by the runbook.
+func placeholder(value string) bool { return strings.Contains(value, "${") }
+
+// refuse is a Refusal in a sentence.
+func refuse(format string, args ...any) error {
+	return &incident.Refusal{Says: fmt.Sprintf(format, args...)}
+}
+
+// template is the pod template of a workload.
+func template(object any) (*corev1.PodTemplateSpec, error) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		return &o.Spec.Template, nil
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template, nil
+	}
+	return nil, errors.New("the object has no pod template")
+}
+
+// resourceName is how kubectl names a workload: deployment/x or statefulset/x.
+func resourceName(object any) string {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		return "deployment/" + o.Name
+	case *appsv1.StatefulSet:
+		return "statefulset/" + o.Name
+	case *corev1.ConfigMap:
+		return "configmap/" + o.Name
+	}
+	return "object"
+}

@@ -1,0 +1,208 @@
+package k8s
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/redisconf"
+	"redis-session-bot/internal/runbook"
+)
+
+// configArgs are those of edit-redis-config. Lines is its own inverse: it puts
+// lines back by number.
+type configArgs struct {
+	Set   map[string]string `json:"set,omitempty"`
+	Drop  []configLine      `json:"drop,omitempty"`
+	Lines []configPatch     `json:"lines,omitempty"`
+}
+
+// configLine names a line to drop: by its directive, and by its number where
+// the directive stands more than once.
+type configLine struct {
+	Line      json.Number `json:"line,omitempty"`
+	Directive string      `json:"directive"`
+}
+
+// UnmarshalJSON lets a number be written as a string, as a runbook's ${…} gives it.
+func (l *configLine) UnmarshalJSON(data []byte) error {
+	var plain struct {
+		Line      any    `json:"line"`
+		Directive string `json:"directive"`
+	}
+	if err := decodeArgs(data, &plain); err != nil {
+		return err
+	}
+	l.Directive = plain.Directive
+	if plain.Line != nil {
+		l.Line = json.Number(fmt.Sprint(plain.Line))
+	}
+	return nil
+}
+
+// configPatch puts one stretch of lines back: Remove lines from At (from 1),
+// Insert there.
+type configPatch struct {
+	At     int      `json:"at"`
+	Remove int      `json:"remove"`
+	Insert []string `json:"insert"`
+	NoEnd  bool     `json:"noEnd,omitempty"` // the file ends without a newline
+}
+
+func configChange() change {
+	return change{
+		says:     "sets or drops directives of the store's configuration file; every other line and comment stays",
+		validate: func(args json.RawMessage) error { return validateConfig(args) },
+		resolve:  asIs,
+		object:   func(evidence.Target) objectKind { return theConfig },
+		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
+			return editConfig(target, object, args)
+		},
+	}
+}
+
+func validateConfig(args json.RawMessage) error {
+	var a configArgs
+	if err := decodeArgs(args, &a); err != nil {
+		return err
+	}
+	if len(a.Set)+len(a.Drop)+len(a.Lines) == 0 {
+		return errors.New("it changes nothing: give set or drop")
+	}
+	for name, value := range a.Set {
+		if redisconf.Secret(name) {
+			return fmt.Errorf("%s holds a secret and is not set from a runbook", name)
+		}
+		if !placeholder(value) {
+			if err := redisconf.Check(name, value); err != nil {
+				return err
+			}
+		}
+	}
+	for _, line := range a.Drop {
+		if line.Directive == "" {
+			return errors.New("drop: name the directive")
+		}
+	}
+	return nil
+}
+
+// editConfig edits the file in the ConfigMap.
+func editConfig(target evidence.Target, object any, args json.RawMessage) (edited, error) {
+	configMap, ok := object.(*corev1.ConfigMap)
+	if !ok {
+		return edited{}, errors.New("edit-redis-config is about a ConfigMap")
+	}
+	if configMap.Immutable != nil && *configMap.Immutable {
+		return edited{}, refuse("ConfigMap %s is immutable: make a new one and let the workload mount that.", configMap.Name)
+	}
+	var a configArgs
+	if err := decodeArgs(args, &a); err != nil {
+		return edited{}, err
+	}
+	before, ok := configMap.Data[target.ConfigKey]
+	if !ok {
+		return edited{}, refuse("ConfigMap %s has no key %s.", configMap.Name, target.ConfigKey)
+	}
+	file := redisconf.Parse(before)
+	titles, err := a.apply(file)
+	if err != nil {
+		return edited{}, err
+	}
+	after := file.String()
+	configMap.Data[target.ConfigKey] = after
+	e := edited{title: fmt.Sprintf("%s in %s", strings.Join(titles, ", "), configMap.Name),
+		kubectl: fmt.Sprintf("kubectl edit configmap/%s -n %s", configMap.Name, target.Namespace)}
+	patch := inverse(before, after)
+	if holdsSecret(patch) {
+		e.noUndo = "a line that it changes holds a password, and that is kept nowhere"
+		return e, nil
+	}
+	e.undo = []runbook.Change{newChange(changeConfig, configArgs{Lines: []configPatch{patch}})}
+	return e, nil
+}
+
+// apply edits the file and says what it did.
+func (a configArgs) apply(file *redisconf.File) ([]string, error) {
+	var titles []string
+	for _, patch := range a.Lines {
+		if err := file.Splice(patch.At, patch.Remove, patch.Insert, !patch.NoEnd); err != nil {
+			return nil, refuse("The lines to put back do not fit the file any more: %s.", err)
+		}
+		titles = append(titles, fmt.Sprintf("put back line %d", patch.At))
+	}
+	for _, line := range a.Drop {
+		number, err := findLine(file, line)
+		if err != nil {
+			return nil, err
+		}
+		titles = append(titles, fmt.Sprintf("drop line %d (%s)", number, line.Directive))
+		file.Drop(number)
+	}
+	names := make([]string, 0, len(a.Set))
+	for name := range a.Set {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if err := redisconf.Check(name, a.Set[name]); err != nil {
+			return nil, refuse("Redis would refuse it: %s.", err)
+		}
+		file.Set(name, strings.Fields(a.Set[name])...)
+		titles = append(titles, fmt.Sprintf("set %s %s", name, a.Set[name]))
+	}
+	return titles, nil
+}
+
+// findLine finds the line to drop; a number must hold the directive it names.
+func findLine(file *redisconf.File, line configLine) (int, error) {
+	var at []int
+	for _, directive := range file.Directives() {
+		if strings.EqualFold(directive.Name, line.Directive) {
+			at = append(at, directive.Line)
+		}
+	}
+	if line.Line != "" {
+		number, err := strconv.Atoi(string(line.Line))
+		if err == nil && slices.Contains(at, number) {
+			return number, nil
+		}
+		return 0, refuse("Line %s of the configuration is not %s any more: somebody has changed it. Run the diagnosis again.", line.Line, line.Directive)
+	}
+	if len(at) != 1 {
+		return 0, refuse("The configuration has %d lines with %s; name one by its number.", len(at), line.Directive)
+	}
+	return at[0], nil
+}
+
+// inverse is the patch that turns after into before: the lines between what
+// both begin with and what both end with.
+func inverse(before, after string) configPatch {
+	was, is := redisconf.Parse(before), redisconf.Parse(after)
+	head := 0
+	for head < was.Lines() && head < is.Lines() && was.Line(head+1) == is.Line(head+1) {
+		head++
+	}
+	tail := 0
+	for tail < was.Lines()-head && tail < is.Lines()-head && was.Line(was.Lines()-tail) == is.Line(is.Lines()-tail) {
+		tail++
+	}
+	patch := configPatch{At: head + 1, Remove: is.Lines() - head - tail, Insert: []string{}, NoEnd: before != "" && !strings.HasSuffix(before, "\n")}
+	for n := head + 1; n <= was.Lines()-tail; n++ {
+		patch.Insert = append(patch.Insert, was.Line(n))
+	}
+	return patch
+}
+
+// holdsSecret reports whether a line of a patch must not be kept.
+func holdsSecret(patch configPatch) bool {
+	return slices.ContainsFunc(patch.Insert, func(line string) bool { return redisconf.Redact(line) != line })
+}

@@ -1,0 +1,151 @@
+package k8s
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/kubectl/pkg/polymorphichelpers"
+
+	"redis-session-bot/internal/evidence"
+)
+
+// settlePoll is the pause between two looks at a rollout.
+const settlePoll = time.Second
+
+// hopeless is how many restarts of a new pod end the waiting for it.
+const hopeless = 2
+
+// Settle waits until the workload's rollout has ended: see incident.Cluster.
+func (c *Cluster) Settle(ctx context.Context, target evidence.Target, progress func(string)) error {
+	redactor := c.redactor(ctx, target)
+	said, began := "", c.Now()
+	ticker := time.NewTicker(settlePoll)
+	defer ticker.Stop()
+	for {
+		done, says, err := c.rollout(ctx, target, began)
+		if err != nil && ctx.Err() == nil {
+			return c.readable(redactor, err)
+		}
+		if says = redactor.Text(says); says != said && says != "" {
+			said = says
+			progress(says)
+		}
+		if done {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return refuse("The rollout has not ended within its time: %s", said)
+		case <-ticker.C:
+		}
+	}
+}
+
+// rollout asks kubectl's own status of a rollout, once.
+func (c *Cluster) rollout(ctx context.Context, target evidence.Target, began time.Time) (done bool, says string, err error) {
+	object, err := c.workloadOf(ctx, target)
+	if err != nil {
+		return false, "", err
+	}
+	kind := schema.GroupKind{Group: "apps", Kind: refOf(object).Kind}
+	viewer, err := polymorphichelpers.StatusViewerFor(kind)
+	if err != nil {
+		return false, "", err
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return false, "", err
+	}
+	says, done, err = viewer.Status(asUnstructured(kind, content), 0)
+	if err != nil {
+		return false, "", refuse("The rollout cannot end: %s.", reason(err))
+	}
+	if done {
+		return c.podsGone(ctx, target, object)
+	}
+	if trouble, err := c.stuck(ctx, target, object, began); err != nil || trouble != "" {
+		if trouble != "" {
+			err = refuse("The rollout cannot end: %s.", trouble)
+		}
+		return false, "", err
+	}
+	return false, says, nil
+}
+
+// podsGone waits for the old pods to end: until then two servers may answer.
+func (c *Cluster) podsGone(ctx context.Context, target evidence.Target, object any) (bool, string, error) {
+	pods, err := c.podsOf(ctx, target, object)
+	if err != nil {
+		return false, "", err
+	}
+	for _, pod := range pods {
+		if pod.DeletionTimestamp != nil {
+			return false, fmt.Sprintf("waiting for the old pod %s to end", pod.Name), nil
+		}
+	}
+	return true, "", nil
+}
+
+func (c *Cluster) podsOf(ctx context.Context, target evidence.Target, object any) ([]corev1.Pod, error) {
+	var selector *metav1.LabelSelector
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		selector = o.Spec.Selector
+	case *appsv1.StatefulSet:
+		selector = o.Spec.Selector
+	}
+	list, err := c.Clients.CoreV1().Pods(target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(selector), Limit: maxPods})
+	if err != nil {
+		return nil, fmt.Errorf("list the pods of %s: %w", target.Workload, err)
+	}
+	return list.Items, nil
+}
+
+// stuck says why a pod that was made since the plan began cannot become
+// ready; "" while there is hope.
+func (c *Cluster) stuck(ctx context.Context, target evidence.Target, object any, began time.Time) (string, error) {
+	pods, err := c.podsOf(ctx, target, object)
+	if err != nil {
+		return "", err
+	}
+	for _, pod := range pods {
+		// Times of pods have whole seconds.
+		if pod.DeletionTimestamp != nil || pod.CreationTimestamp.Time.Before(began.Truncate(time.Second).Add(-2*time.Second)) {
+			continue
+		}
+		for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+			if trouble := hopelessContainer(status); trouble != "" {
+				return fmt.Sprintf("the new pod %s does not start: %s", pod.Name, trouble), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func hopelessContainer(status corev1.ContainerStatus) string {
+	if waiting := status.State.Waiting; waiting != nil {
+		switch waiting.Reason {
+		case "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError":
+			return fmt.Sprintf("%s: %s", waiting.Reason, waiting.Message)
+		}
+	}
+	if status.RestartCount < hopeless || status.Ready || status.LastTerminationState.Terminated == nil {
+		return ""
+	}
+	ended := status.LastTerminationState.Terminated
+	return fmt.Sprintf("%s ended %d times, the last time with %s, code %d", status.Name, status.RestartCount, ended.Reason, ended.ExitCode)
+}
+
+// asUnstructured is the form that kubectl's status viewers read.
+func asUnstructured(kind schema.GroupKind, content map[string]any) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: content}
+	object.SetGroupVersionKind(kind.WithVersion("v1"))
+	return object
+}
