@@ -94,6 +94,7 @@ func (a *app) next(t *testing.T, kind socketmode.EventType) socketmode.Event {
 	return socketmode.Event{}
 }
 
+// acks acknowledges with nothing; silent does not.
 func acks(*slack.Client, socketmode.Event) (any, bool)   { return nil, true }
 func silent(*slack.Client, socketmode.Event) (any, bool) { return nil, false }
 

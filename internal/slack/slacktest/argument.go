@@ -79,7 +79,6 @@ type call struct {
 	header string // the token in the Authorization header
 	form   string // the token among the form's arguments
 	query  string // the token in the URL, where Slack's new apps may not put it
-	scheme string
 }
 
 // token is the token that counts: the header's before the form's.

@@ -27,7 +27,9 @@ func (w *Workspace) Click(p Press) Result {
 	if payload == nil {
 		return refused
 	}
-	out := w.deliver(interactions, "click on "+p.ActionID, w.opts.Facts.BlockActionsTakePayload, payload)
+	out := w.deliver(&envelope{
+		kind: interactions, what: "click on " + p.ActionID, takes: w.opts.Facts.BlockActionsTakePayload, payload: payload,
+	})
 	if !out.acked {
 		return timedOut(out)
 	}

@@ -23,6 +23,9 @@ type envelope struct {
 	takes   bool   // accepts_response_payload
 	payload object
 	acked   chan json.RawMessage // closed after the first acknowledgement, which it carries
+	// heard does at once what an acknowledgement in time asks for, before anything else that the app does: it runs
+	// under Workspace.mu. It may be nil.
+	heard func(payload json.RawMessage)
 	// The following change under Workspace.mu.
 	done   bool
 	sentAt time.Time
@@ -36,9 +39,9 @@ type outcome struct {
 }
 
 // deliver hands a payload to the app and waits for the acknowledgement. Redelivery goes on behind it.
-func (w *Workspace) deliver(kind, what string, takes bool, payload object) outcome {
+func (w *Workspace) deliver(e *envelope) outcome {
 	start := time.Now()
-	e := w.dispatch(kind, what, takes, payload)
+	w.dispatch(e)
 	timer := time.NewTimer(w.opts.Limits.AckWithin)
 	defer timer.Stop()
 	select {
@@ -58,14 +61,13 @@ func (w *Workspace) deliver(kind, what string, takes bool, payload object) outco
 	return outcome{took: time.Since(start)}
 }
 
-// dispatch sends a payload on its way.
-func (w *Workspace) dispatch(kind, what string, takes bool, payload object) *envelope {
-	e := &envelope{id: secret(), kind: kind, what: what, takes: takes, payload: payload, acked: make(chan json.RawMessage, 1)}
+// dispatch sends an envelope on its way.
+func (w *Workspace) dispatch(e *envelope) {
+	e.id, e.acked = secret(), make(chan json.RawMessage, 1)
 	w.mu.Lock()
 	w.envelopes[e.id] = e
 	w.mu.Unlock()
 	w.work.Go(func() { w.carry(e) })
-	return e
 }
 
 // carry sends an envelope until it is acknowledged or has been sent often enough.
@@ -183,12 +185,16 @@ func (w *Workspace) acknowledge(raw []byte) {
 		return // the second delivery of an envelope is acknowledged too
 	}
 	e.done = true
-	if late := time.Since(e.sentAt); late > w.opts.Limits.AckWithin {
+	late := time.Since(e.sentAt)
+	if late > w.opts.Limits.AckWithin {
 		w.breach(AckLate, "%s: acknowledged after %s", e.what, late.Round(time.Millisecond))
 	}
 	if !e.takes && filled(ack.Payload) {
 		w.breach(AckBad, "%s: the acknowledgement has a payload, where none is accepted", e.what)
 		ack.Payload = nil
+	}
+	if e.heard != nil && late <= w.opts.Limits.AckWithin {
+		e.heard(ack.Payload)
 	}
 	e.acked <- ack.Payload
 	close(e.acked)

@@ -31,18 +31,23 @@ func (w *Workspace) Submit(s Submission) Result {
 	if payload == nil {
 		return result
 	}
-	callback, _ := v.body["callback_id"].(string)
-	out := w.deliver(interactions, "submission of "+callback, true, payload)
+	callback := payload["view"].(object)["callback_id"]
+	var errs map[string]string
+	var bad *refusal
+	out := w.deliver(&envelope{
+		kind: interactions, what: fmt.Sprintf("submission of %v", callback), takes: true, payload: payload,
+		heard: func(answer json.RawMessage) {
+			if errs, bad = w.answered(v, answer); bad != nil {
+				w.breach(AckBad, "submission of %v: %s: %s", callback, bad.code, bad.detail)
+			}
+		},
+	})
 	if !out.acked {
 		return timedOut(out)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	errs, bad := w.answered(v, out.payload)
-	result = Result{OK: true, AckMs: out.took.Milliseconds(), Errors: errs}
+	result = Result{OK: bad == nil, AckMs: out.took.Milliseconds(), Errors: errs}
 	if bad != nil {
-		w.breach(AckBad, "submission of %s: %s: %s", callback, bad.code, bad.detail)
-		result.OK, result.Error = false, bad.code
+		result.Error = bad.code
 	}
 	return result
 }
@@ -234,7 +239,7 @@ func (w *Workspace) CloseView(c Closing) Result {
 	if !notify {
 		return Result{OK: true}
 	}
-	out := w.deliver(interactions, "closing of a view", false, payload)
+	out := w.deliver(&envelope{kind: interactions, what: "closing of a view", payload: payload})
 	if !out.acked {
 		return timedOut(out)
 	}

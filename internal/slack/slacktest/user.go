@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"redis-session-bot/internal/slack/slacktest/page"
 )
 
 // routes are the three faces of the workspace: the app's, the people's, and the page.
@@ -49,6 +51,7 @@ func (w *Workspace) routes() http.Handler {
 	mux.HandleFunc("GET /user/events", w.events)
 	mux.HandleFunc("GET /files/{id}/download/{name}", w.download)
 	mux.HandleFunc("GET /archives/{channel}/{ts}", w.archive)
+	mux.Handle("/", page.Handler())
 	return w.counted(mux)
 }
 
@@ -134,26 +137,33 @@ func (w *Workspace) Command(c TypedCommand) Result {
 		"is_enterprise_install": "false", "response_url": w.replyURL(u.ID, r.ID, "", ""), "trigger_id": w.trigger(u.ID, ""),
 	}
 	w.mu.Unlock()
-	out := w.deliver(slashCommands, c.Command+" "+c.Text, true, payload)
+	var bad *refusal
+	out := w.deliver(&envelope{
+		kind: slashCommands, what: c.Command + " " + c.Text, takes: true, payload: payload,
+		heard: func(answer json.RawMessage) {
+			if bad = w.spoken(u.ID, r.ID, answer); bad != nil {
+				w.breach(AckBad, "%s: %s: %s", c.Command, bad.code, bad.detail)
+			}
+		},
+	})
 	if !out.acked {
 		return timedOut(out)
 	}
-	result := Result{OK: true, AckMs: out.took.Milliseconds(), Ack: json.RawMessage("null")}
-	if !filled(out.payload) {
-		return result
+	result := Result{OK: bad == nil, AckMs: out.took.Milliseconds(), Ack: json.RawMessage("null")}
+	if filled(out.payload) {
+		result.Ack = out.payload
 	}
-	result.Ack = out.payload
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if bad := w.spoken(u.ID, r.ID, out.payload); bad != nil {
-		w.breach(AckBad, "%s: %s: %s", c.Command, bad.code, bad.detail)
-		result.OK, result.Error = false, "dispatch_unknown_error"
+	if bad != nil {
+		result.Error = "dispatch_unknown_error"
 	}
 	return result
 }
 
 // spoken posts what a slash command's acknowledgement says.
 func (w *Workspace) spoken(user, channel string, payload json.RawMessage) *refusal {
+	if !filled(payload) {
+		return nil
+	}
 	var body object
 	var text string
 	if json.Unmarshal(payload, &text) == nil {
@@ -264,7 +274,8 @@ func (w *Workspace) tell(u User, r *room, m *message) {
 			"authorizations": []any{object{"enterprise_id": nil, "team_id": TeamID, "user_id": BotUser, "is_bot": true, "is_enterprise_install": false}},
 			"event_context":  "4-" + secret(),
 		}
-		w.work.Go(func() { w.deliver(eventsAPI, k.name+" "+m.ts, false, payload) })
+		e := &envelope{kind: eventsAPI, what: k.name + " " + m.ts, payload: payload}
+		w.work.Go(func() { w.deliver(e) })
 	}
 }
 

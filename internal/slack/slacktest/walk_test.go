@@ -135,7 +135,9 @@ func TestWalk(t *testing.T) {
 }
 
 func modal(title string) slack.ModalViewRequest {
-	text := func(s string) *slack.TextBlockObject { return slack.NewTextBlockObject(slack.PlainTextType, s, false, false) }
+	text := func(s string) *slack.TextBlockObject {
+		return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
+	}
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: "why", Title: text(title), Submit: text("Send"), Close: text("Cancel"),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{
