@@ -201,24 +201,6 @@ func object(ctx context.Context, t *chromedp.Target, expression string) (runtime
 	return value.ObjectID, nil
 }
 
-// press clicks the middle of an element.
-func press(ctx context.Context, t *chromedp.Target, element runtime.RemoteObjectID) error {
-	if _, err := cdp.Call(ctx, t, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{ObjectID: element}); err != nil {
-		return err
-	}
-	shape, err := cdp.Call(ctx, t, dom.GetContentQuads, dom.GetContentQuadsParams{ObjectID: element})
-	if err != nil {
-		return err
-	}
-	if len(shape.Quads) == 0 {
-		return errors.New("it has no place on the page")
-	}
-	quad := shape.Quads[0] // four corners: x, y, x, y, …
-	x, y := (quad[0]+quad[4])/2, (quad[1]+quad[5])/2
-	_, err = chromedp.MouseClickXY(x, y)(ctx, t)
-	return err
-}
-
 // keys types a text. Each key goes down with its text in one event, as a real
 // keyboard's does: a page that takes Enter for itself then gets no line break.
 func keys(ctx context.Context, t *chromedp.Target, text string) error {

@@ -3,6 +3,7 @@ package page_test
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,18 +20,41 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // pictures keeps the screenshots of the tests: go test … -pictures DIR
 var pictures = flag.String("pictures", "", "a folder to keep the tests' screenshots in")
 
+// shared is the one browser of all tests: starting one takes longer than most
+// of them. It is nil until a test asks for it; the tests run one after the other.
+var shared *browser.Browser
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared != nil {
+		if err := shared.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "close the browser:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// start gives the browser to a test, which fails with every problem that its
+// pages have. It is to be called after the server was started, so that the
+// page is left before the server goes.
 func start(t *testing.T) *browser.Browser {
 	t.Helper()
-	b, err := browser.Start(context.Background())
-	if err != nil {
-		t.Fatal(err)
+	if shared == nil {
+		var err error
+		if shared, err = browser.Start(context.Background()); err != nil {
+			t.Fatal(err)
+		}
 	}
+	b := shared
+	b.Scale = 1
+	before := len(b.Problems())
 	t.Cleanup(func() {
-		for _, problem := range b.Problems() {
+		for _, problem := range b.Problems()[before:] {
 			t.Errorf("the page had a problem: %s", problem)
 		}
-		if err := b.Close(); err != nil {
-			t.Errorf("close the browser: %v", err)
+		if err := b.Open("about:blank", 800, 600); err != nil {
+			t.Errorf("leave the page: %v", err)
 		}
 	})
 	return b

@@ -30,12 +30,12 @@ func markdown(text string) *slack.TextBlockObject {
 // run starts a workspace and the app in it, and returns the page's address.
 func run(t *testing.T) *slacktest.Workspace {
 	t.Helper()
-	workspace, err := slacktest.Start(t.Context(), slacktest.Options{})
+	workspace, err := slacktest.Start(context.Background(), slacktest.Options{}) // it outlives the browser's page
 	must(t, err)
 	ready := workspace.Ready()
 	a := &app{t, slack.New(ready.BotToken, slack.OptionAPIURL(ready.API), slack.OptionAppLevelToken(ready.AppToken))}
 	link := socketmode.New(a.api)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	connected, done := make(chan struct{}, 1), make(chan struct{}, 2)
 	go func() {
 		link.RunContext(ctx) // ends with ctx, whose error it returns
