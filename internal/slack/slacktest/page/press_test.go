@@ -208,3 +208,22 @@ func TestPeopleAndTheme(t *testing.T) {
 	must(t, b.ClickName("general"))
 	must(t, b.WaitText("redis-session-bot is not a member of it"))
 }
+
+// On a phone one column is shown at a time, and each leads back.
+func TestPhone(t *testing.T) {
+	d, b := newDouble(t), start(t)
+	must(t, b.Open(d.URL+"/?user=U_RESPONDER&channel=C_INC", 390, 844))
+	must(t, b.ClickName("4 replies"))
+	must(t, b.WaitText("Pods: 1 pod, not ready"))
+	must(t, b.WaitNoText("Morning all"))
+	must(t, b.ClickName("Close thread"))
+	must(t, b.WaitText("Morning all"))
+	must(t, b.ClickName("Back to channels"))
+	must(t, b.WaitNoText("Morning all"))
+	picture(t, b, "phone-channels")
+	must(t, b.ClickName("general"))
+	must(t, b.WaitText("This is the very beginning of the #general channel."))
+	must(t, b.ClickName("Back to channels"))
+	must(t, b.ClickName("inc-redis"))
+	must(t, b.WaitText("Morning all"))
+}
