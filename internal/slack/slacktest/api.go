@@ -87,7 +87,6 @@ func (w *Workspace) api(known map[string]answer) http.HandlerFunc {
 			w.mu.Lock()
 			w.breach(MethodUnknown, "%s", name)
 			w.mu.Unlock()
-			_, _ = r.Body.Read(make([]byte, 1))
 			writeJSON(rw, http.StatusOK, object{"ok": false, "error": "unknown_method", "req_method": name})
 			return
 		}

@@ -94,9 +94,8 @@ func (a *app) next(t *testing.T, kind socketmode.EventType) socketmode.Event {
 	return socketmode.Event{}
 }
 
-// acks acknowledges with nothing; silent does not.
-func acks(*slack.Client, socketmode.Event) (any, bool)   { return nil, true }
-func silent(*slack.Client, socketmode.Event) (any, bool) { return nil, false }
+// acks acknowledges with nothing.
+func acks(*slack.Client, socketmode.Event) (any, bool) { return nil, true }
 
 // post drives the people's side over HTTP, as the contract says.
 func post(t *testing.T, w *slacktest.Workspace, path string, body any) map[string]any {

@@ -139,7 +139,7 @@ func (w *Workspace) chatUpdate(args arguments) (object, *refusal) {
 	if utf8.RuneCountInString(c.text) > updateChars {
 		return nil, refuse("msg_too_long")
 	}
-	if c.text == "" && !c.givenBlocks && !args.has("attachments") && !args.has("file_ids") {
+	if c.text == "" && len(c.blocks) == 0 && len(c.attached) == 0 && !args.has("file_ids") {
 		return nil, refuse("no_text")
 	}
 	w.rewrite(m, c, args.has("attachments"))

@@ -160,7 +160,7 @@ func (w *Workspace) keep(state, action object) {
 func (w *Workspace) blockActions(u User, container, action object) object {
 	return object{
 		"type": "block_actions", "token": "verification", "api_app_id": AppID, "user": u.actor(), "container": container,
-		"team": object{"id": u.team(), "domain": teamDomain}, "enterprise": nil, "is_enterprise_install": false,
+		"team": object{"id": TeamID, "domain": teamDomain}, "enterprise": nil, "is_enterprise_install": false,
 		"actions": []any{action},
 	}
 }

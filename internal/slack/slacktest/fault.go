@@ -19,6 +19,9 @@ type Fault struct {
 	Reason  string  `json:"reason"`
 }
 
+// faultOf marks the gate that a fault closed, apart from the method's own.
+const faultOf = "fault of "
+
 // times is for how many occasions a fault holds.
 func (f Fault) times() int { return max(1, f.Count) }
 
@@ -104,7 +107,7 @@ func (w *Workspace) slowness(name string) time.Duration {
 
 // faulty is the refusal that a fault asks for. The caller holds w.mu.
 func (w *Workspace) faulty(name string) *refusal {
-	key := "fault of " + name
+	key := faultOf + name
 	if wait := w.take(key, rate.Inf, 1, false); wait > 0 {
 		return tooMany(wait)
 	}

@@ -83,7 +83,7 @@ func (w *Workspace) submitted(s Submission) (*view, object, Result) {
 	}
 	payload := object{
 		"type": "view_submission", "token": "verification", "api_app_id": AppID, "user": u.actor(),
-		"team": object{"id": u.team(), "domain": teamDomain}, "trigger_id": w.trigger(u.ID, v.id), "view": v.json(),
+		"team": object{"id": TeamID, "domain": teamDomain}, "trigger_id": w.trigger(u.ID, v.id), "view": v.json(),
 		"response_urls": []any{}, "is_enterprise_install": false, "enterprise": nil,
 	}
 	return v, clone(payload), Result{}
@@ -228,7 +228,7 @@ func (w *Workspace) CloseView(c Closing) Result {
 	notify := v.body["notify_on_close"] == true
 	payload := clone(object{
 		"type": "view_closed", "token": "verification", "api_app_id": AppID, "user": u.actor(),
-		"team": object{"id": u.team(), "domain": teamDomain}, "view": v.json(), "is_cleared": cleared,
+		"team": object{"id": TeamID, "domain": teamDomain}, "view": v.json(), "is_cleared": cleared,
 		"is_enterprise_install": false, "enterprise": nil,
 	})
 	w.pop(v)

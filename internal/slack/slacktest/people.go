@@ -158,7 +158,7 @@ func (u User) json() object {
 		},
 		"is_admin": false, "is_owner": false, "is_primary_owner": false, "is_restricted": u.Restricted,
 		"is_ultra_restricted": u.UltraRestricted, "is_bot": u.Bot, "is_app_user": false, "is_email_confirmed": true,
-		"updated": 1,
+		"is_stranger": u.team() != TeamID, "updated": 1,
 	}
 }
 

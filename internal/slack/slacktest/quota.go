@@ -3,6 +3,7 @@ package slacktest
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -27,13 +28,16 @@ func (w *Workspace) admit(name string, m method, args arguments) time.Duration {
 	tier := perMinute[m.Tier]
 	wait := w.take(name, rate.Limit(float64(tier)/60), tier, true)
 	if wait == 0 && name == "chat.postMessage" {
-		every := rate.Every(w.opts.Limits.PostEvery)
-		wait = w.take(name+" in "+args.text("channel"), every, w.opts.Limits.PostBurst, true)
+		channel := args.text("channel")
+		if r := w.room(channel); r != nil {
+			channel = r.ID // one channel, by whichever name
+		}
+		wait = w.take(name+" in "+channel, rate.Every(w.opts.Limits.PostEvery), w.opts.Limits.PostBurst, true)
 	}
 	return wait
 }
 
-// take spends one token of a bucket, or closes the bucket's gate for whole seconds.
+// take spends one token of a bucket, or closes the bucket's gate for whole seconds. Without spend only the gate counts.
 func (w *Workspace) take(key string, limit rate.Limit, burst int, spend bool) time.Duration {
 	now := w.now()
 	q := w.quotas[key]
@@ -43,7 +47,7 @@ func (w *Workspace) take(key string, limit rate.Limit, burst int, spend bool) ti
 	}
 	if left := q.until.Sub(now); left > 0 {
 		if now.Sub(q.refusedAt) > w.opts.Limits.RetryGrace {
-			w.breach(RateIgnored, "%s was called %s before its Retry-After was over", key, left.Round(time.Millisecond))
+			w.breach(RateIgnored, "%s was called %s before its Retry-After was over", strings.TrimPrefix(key, faultOf), left.Round(time.Millisecond))
 		}
 		return left
 	}
