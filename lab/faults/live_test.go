@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +20,15 @@ import (
 
 // canary is every copy's password: nothing that the lab prints may hold it.
 const canary = "canary-faults-2f9d61"
+
+// TestMain tries more copies at once than there are cores: they mostly wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
 
 // TestFaults breaks a copy of each shape by each fault on a real cluster. It
 // looks at it as a person with kubectl would, heals it, breaks it again and

@@ -2,7 +2,6 @@ package workload
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
@@ -20,6 +19,8 @@ const (
 	ownerLabel = "app.kubernetes.io/managed-by"
 	// glance is how often the cluster is asked whether something has come.
 	glance = 300 * time.Millisecond
+	// forceAfter is how long a pod may take to end.
+	forceAfter = 30 * time.Second
 )
 
 // ensureNamespace makes the namespace, or strips it of labels and annotations
@@ -93,7 +94,14 @@ func (c *Copy) clear(ctx context.Context) error {
 			return fmt.Errorf("delete the %s of %s: %w", kind.Resource, c.Namespace, err)
 		}
 	}
+	forceAt := time.Now().Add(forceAfter)
 	return c.until(ctx, "the old pods and volumes to go", func(ctx context.Context) (bool, error) {
+		if time.Now().After(forceAt) {
+			forceAt = time.Now().Add(forceAfter)
+			if err := c.forcePods(ctx); err != nil {
+				return false, err
+			}
+		}
 		for _, kind := range kinds() {
 			list, err := c.dynamic.Resource(kind).Namespace(c.Namespace).List(ctx, metav1.ListOptions{Limit: 1})
 			if err != nil || len(list.Items) > 0 {
@@ -102,6 +110,15 @@ func (c *Copy) clear(ctx context.Context) error {
 		}
 		return true, nil
 	})
+}
+
+// forcePods forgets pods that no kubelet ends, such as those of a lost node.
+func (c *Copy) forcePods(ctx context.Context) error {
+	now := metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}
+	if err := c.Clients.CoreV1().Pods(c.Namespace).DeleteCollection(ctx, now, metav1.ListOptions{}); err != nil {
+		return fmt.Errorf("delete the pods of %s by force: %w", c.Namespace, err)
+	}
+	return nil
 }
 
 // removeNamespace deletes the namespace with all that is in it.
@@ -150,17 +167,15 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// password is the one in the Secret, else a new random one.
+// password is the one in the Secret; empty when there is none.
 func (c *Copy) password(ctx context.Context) (string, error) {
 	live, err := c.Clients.CoreV1().Secrets(c.Namespace).Get(ctx, Secrets, metav1.GetOptions{})
-	if ignoreNotFound(err) != nil {
+	if apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
 		return "", fmt.Errorf("get secret %s: %w", c.ref(Secrets), err)
 	}
-	if err == nil {
-		// A newline at its end is a fault of its own, and not worth keeping.
-		if kept := strings.TrimSpace(string(live.Data[PasswordKey])); kept != "" {
-			return kept, nil
-		}
-	}
-	return rand.Text(), nil
+	// A newline at its end is a fault of its own, and not worth keeping.
+	return strings.TrimSpace(string(live.Data[PasswordKey])), nil
 }

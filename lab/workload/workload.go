@@ -10,9 +10,12 @@ package workload
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -60,7 +63,8 @@ type Options struct {
 
 // Up brings one copy of the workload and waits until it works: Redis is ready
 // and the application has created a session in it. A second Up changes nothing.
-// A copy of the other shape is replaced, its volume with it.
+// A copy of the other shape, or with another password, is replaced, its volume
+// with it.
 func Up(ctx context.Context, o Options) error {
 	c, err := Open(o)
 	if err != nil {
@@ -76,8 +80,8 @@ func Up(ctx context.Context, o Options) error {
 	if err := c.ensureNamespace(ctx); err != nil {
 		return err
 	}
-	if there != "" && there != spec.Shape {
-		c.say("%s is a %s: replacing it by a %s", c.ref(Redis), there, spec.Shape)
+	if there.Shape != "" && there != (identity{spec.Shape, spec.Password}) {
+		c.say("%s is a %s, or has another password: replacing it by a %s", c.ref(Redis), there.Shape, spec.Shape)
 		if err := c.clear(ctx); err != nil {
 			return err
 		}
@@ -160,27 +164,28 @@ func Images(ctx context.Context, dir string) ([]string, error) {
 	return images.Build(ctx, source, dir)
 }
 
-// plan decides what a copy is to be, and says what shape is there now.
-func (c *Copy) plan(ctx context.Context, o Options) (spec Spec, there string, err error) {
-	there, err = c.Shape(ctx)
-	if err != nil {
-		return Spec{}, "", err
+// identity is what cannot change while a copy lives.
+type identity struct{ Shape, Password string }
+
+// plan decides what a copy is to be, and says what it is now.
+func (c *Copy) plan(ctx context.Context, o Options) (spec Spec, there identity, err error) {
+	if there.Shape, err = c.Shape(ctx); err != nil {
+		return Spec{}, identity{}, err
 	}
-	spec = Spec{Namespace: c.Namespace, Shape: o.Shape, Password: o.Password, AgentImage: images.Agent}
-	switch spec.Shape {
-	case Deployment, StatefulSet:
-	case "":
-		spec.Shape = cmp.Or(there, Deployment)
-	default:
-		return Spec{}, "", fmt.Errorf("unknown shape %q: use %s or %s", spec.Shape, Deployment, StatefulSet)
+	if there.Password, err = c.password(ctx); err != nil {
+		return Spec{}, identity{}, err
 	}
-	if spec.Password == "" {
-		if spec.Password, err = c.password(ctx); err != nil {
-			return Spec{}, "", err
-		}
+	spec = Spec{
+		Namespace:  c.Namespace,
+		Shape:      cmp.Or(o.Shape, there.Shape, Deployment),
+		Password:   cmp.Or(o.Password, there.Password, rand.Text()),
+		AgentImage: images.Agent,
+	}
+	if !slices.Contains(Shapes(), spec.Shape) {
+		return Spec{}, identity{}, fmt.Errorf("unknown shape %q: use %s", spec.Shape, strings.Join(Shapes(), " or "))
 	}
 	if spec.RedisImage, err = images.Redis(ctx); err != nil {
-		return Spec{}, "", err
+		return Spec{}, identity{}, err
 	}
 	return spec, there, nil
 }
