@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"redis-session-bot/internal/evidence"
 )
@@ -121,7 +120,7 @@ func (l *look) readLogs(ctx context.Context, runs []run, read func(context.Conte
 	for _, err := range errs {
 		if err == nil {
 			found.read++
-		} else if found.first == nil || apierrors.IsForbidden(err) {
+		} else if found.first == nil || isForbidden(err) {
 			found.first = err
 		}
 	}

@@ -81,7 +81,7 @@ func (l *look) says(source, check string, err error) string {
 		what = source
 	}
 	switch {
-	case apierrors.IsForbidden(err):
+	case isForbidden(err):
 		return fmt.Sprintf("The API server refused: %s is forbidden for the bot. Add this rule: %s %s, %s.%s",
 			what, what, rule.verb, l.scope(source), l.orRun(check))
 	case apierrors.IsNotFound(err):
@@ -140,6 +140,12 @@ func (l *look) reachable(ctx context.Context) error {
 		host = l.cluster.REST.Host
 	}
 	return &Unreachable{Host: host, Err: err}
+}
+
+// isForbidden knows, too, what is left of a refusal when a stream was asked
+// for: its text.
+func isForbidden(err error) bool {
+	return apierrors.IsForbidden(err) || strings.Contains(err.Error(), " is forbidden: User ")
 }
 
 // answered reports whether an error is the API server's own answer.

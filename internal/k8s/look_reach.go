@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"redis-session-bot/internal/evidence"
 )
@@ -235,7 +234,7 @@ func noSuchProgram(got output, err error) bool {
 	if got.code == 126 || got.code == 127 {
 		return true
 	}
-	if err == nil || apierrors.IsForbidden(err) {
+	if err == nil || isForbidden(err) {
 		return false
 	}
 	text := err.Error()
