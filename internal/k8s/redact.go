@@ -60,11 +60,16 @@ func (r *Redactor) Text(s string) string {
 		return s
 	}
 	s = r.replaceKnown(s)
-	s = aclLine.ReplaceAllStringFunc(s, func(line string) string {
-		return aclPassword.ReplaceAllString(line, "${1}"+redacted)
-	})
+	lower := strings.ToLower(s)
+	if strings.Contains(lower, "user") {
+		s = aclLine.ReplaceAllStringFunc(s, func(line string) string {
+			return aclPassword.ReplaceAllString(line, "${1}"+redacted)
+		})
+	}
 	for _, rule := range rules {
-		s = rule.apply(s)
+		if slices.ContainsFunc(rule.hints, func(hint string) bool { return strings.Contains(lower, hint) }) {
+			s = rule.apply(s)
+		}
 	}
 	return r.replaceKnown(s)
 }
@@ -126,6 +131,7 @@ func formsOf(secret string) []string {
 // rule redacts what stands at the place of a secret: the pattern's second
 // group. keep matches what is no secret though it stands there.
 type rule struct {
+	hints   []string // lower case; without one of them the pattern cannot match, and a large log is not searched for it
 	pattern *regexp.Regexp
 	keep    *regexp.Regexp
 }
@@ -144,16 +150,19 @@ var variable = regexp.MustCompile(`^["']?\$(\([A-Za-z_][A-Za-z0-9_]*\)|\{?[A-Z_]
 // Redis' own sentences speak of AUTH without giving a password.
 var aboutAuth = regexp.MustCompile(`(?i)^(to|<password>|<username>|called|command|failed|error|is|was|required|with|without|for|from|and|or|the|against|string|method|has)$|^["']?\$`)
 
+// directives are the settings of redis.conf that hold a password.
+var directives = []string{"requirepass", "masterauth", "primaryauth", "key-file-pass", "auth-pass"}
+
 var rules = []rule{
 	// A line of redis.conf, or the line that the server quotes when it refuses one.
-	{regexp.MustCompile(`(?im)(^[ \t]*(?:>>>[ \t]*')?(?:requirepass|masterauth|primaryauth|tls-key-file-pass|tls-client-key-file-pass)[ \t]+)([^\n]+?)('?[ \t]*\r?$)`), variable},
-	{regexp.MustCompile(`(?i)\b((?:requirepass|masterauth|primaryauth|tls-key-file-pass|tls-client-key-file-pass|auth-pass[ \t]+\S+)\\?["']?[\s=:,]+)` + argument), variable},
-	{regexp.MustCompile(`((?:^|[\s"',\[(=])(?:-a|--?pass(?:word|wd)?)\\?["']?[\s=,]+)` + argument), variable},
-	{regexp.MustCompile(`(\bAUTH\\?"?[ \t]+(?:\\?"?default\\?"?[ \t]+)?)` + argument), aboutAuth},
-	{regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s"'<>]*)(@)`), nil},
-	{regexp.MustCompile(`(?i)(\bauthorization\\?["']?[ \t]*[:=][ \t]*\\?["']?)([^\n"'\\]+)`), nil},
-	{regexp.MustCompile(`(?i)(\bbearer[ \t]+)([A-Za-z0-9._~+/=-]{8,})`), nil},
-	{regexp.MustCompile(`(?i)((?:password|passwd|passphrase|passwort|\bpwd|\bpass|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\\?["']?[ \t]*(?:=|:)[ \t]*)` + value), variable},
+	{directives, regexp.MustCompile(`(?im)(^[ \t]*(?:>>>[ \t]*')?(?:requirepass|masterauth|primaryauth|tls-key-file-pass|tls-client-key-file-pass)[ \t]+)([^\n]+?)('?[ \t]*\r?$)`), variable},
+	{directives, regexp.MustCompile(`(?i)\b((?:requirepass|masterauth|primaryauth|tls-key-file-pass|tls-client-key-file-pass|auth-pass[ \t]+\S+)\\?["']?[\s=:,]+)` + argument), variable},
+	{[]string{"-a", "-pass"}, regexp.MustCompile(`((?:^|[\s"',\[(=])(?:-a|--?pass(?:word|wd)?)\\?["']?[\s=,]+)` + argument), variable},
+	{[]string{"auth"}, regexp.MustCompile(`(\bAUTH\\?"?[ \t]+(?:\\?"?default\\?"?[ \t]+)?)` + argument), aboutAuth},
+	{[]string{"://"}, regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s"'<>]*)(@)`), nil},
+	{[]string{"authorization"}, regexp.MustCompile(`(?i)(\bauthorization\\?["']?[ \t]*[:=][ \t]*\\?["']?)([^\n"'\\]+)`), nil},
+	{[]string{"bearer"}, regexp.MustCompile(`(?i)(\bbearer[ \t]+)([A-Za-z0-9._~+/=-]{8,})`), nil},
+	{[]string{"pass", "pwd", "secret", "token", "key", "credential"}, regexp.MustCompile(`(?i)((?:password|passwd|passphrase|passwort|\bpwd|\bpass|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)\\?["']?[ \t]*(?:=|:)[ \t]*)` + value), variable},
 }
 
 // An ACL rule carries passwords as >clear, <clear, #hash and !hash.
