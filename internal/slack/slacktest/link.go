@@ -3,6 +3,7 @@ package slacktest
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -190,6 +191,7 @@ func (w *Workspace) read(l *link) {
 			w.mu.Lock()
 			w.breach(AckTooLarge, "an acknowledgement of %d bytes or more; keep it empty and post instead", w.opts.Limits.AckBytes)
 			w.mu.Unlock()
+			l.drain()
 		}
 		if err != nil {
 			return
@@ -197,6 +199,13 @@ func (w *Workspace) read(l *link) {
 		live()
 		w.acknowledge(raw)
 	}
+}
+
+// drain reads what is still on its way: closing over unread bytes resets the connection, and the close frame is lost.
+func (l *link) drain() {
+	conn := l.conn.NetConn()
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 // disconnect ends every connection as a fault says.
