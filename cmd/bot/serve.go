@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"redis-session-bot/internal/commands"
+	"redis-session-bot/internal/config"
+	"redis-session-bot/internal/slack"
+	"redis-session-bot/internal/store/memory"
+)
+
+func serveCommand(file *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the Slack bot",
+		Long: `Run the Slack bot over Socket Mode. The tokens come from SLACK_BOT_TOKEN and
+SLACK_APP_TOKEN, or from the files that the configuration names.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(*file)
+			if err != nil {
+				return exit{exitUsage, err}
+			}
+			return serve(cmd.Context(), c)
+		},
+	}
+}
+
+// checkWithin bounds the questions to Slack at start.
+const checkWithin = 30 * time.Second
+
+func serve(ctx context.Context, c config.Config) error {
+	book, err := loadRunbook(c.Runbook)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	log := logger(c.Log.Level)
+	app := slack.New(slack.Options{BotToken: c.Slack.BotToken, AppToken: c.Slack.AppToken, APIURL: c.Slack.APIURL,
+		Command: book.Command, Channels: c.Slack.Channels, Responders: c.Roles.Responders, Approvers: c.Roles.Approvers,
+		Log: log, Now: time.Now})
+	checking, cancel := context.WithTimeout(ctx, checkWithin)
+	wrong := app.Check(checking)
+	cancel()
+	if len(wrong) > 0 {
+		return exit{exitUsage, errors.Join(wrong...)}
+	}
+	incidents := service(ctx, c, book, &memory.Store{}, app.Roles(), log)
+	incidents.Changed = app.Changed
+	targets := targetsOf(book, c.Targets)
+	app.Handler = &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Log: log}
+	app.Incidents = incidents
+	if err := incidents.Recover(ctx); err != nil {
+		return exit{exitUsage, fmt.Errorf("recover: %w", err)}
+	}
+	log.Info("serving", "version", buildVersion(), "runbook", book.File, "targets", names(targets))
+	err = app.Run(ctx)
+	incidents.Wait()
+	return err
+}

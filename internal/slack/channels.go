@@ -1,0 +1,69 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/slack-go/slack"
+)
+
+// channels says where the bot answers.
+type channels struct {
+	api     *slack.Client
+	allowed []string // names or IDs, * stands for any letters
+
+	mu    sync.Mutex
+	names map[string]string
+}
+
+// refusal is the sentence for a channel where the bot does not answer; "" for
+// one where it does.
+func (c *channels) refusal(ctx context.Context, id, name string) string {
+	if strings.HasPrefix(id, "D") {
+		return "I answer in channels only, so that everybody sees what is done. " + c.where()
+	}
+	if name == "" || name == "privategroup" {
+		name = c.name(ctx, id)
+	}
+	for _, pattern := range c.allowed {
+		pattern = strings.TrimPrefix(pattern, "#")
+		for _, candidate := range []string{id, name} {
+			if matched, err := path.Match(pattern, candidate); err == nil && matched && candidate != "" {
+				return ""
+			}
+		}
+	}
+	return "I do not answer in this channel. " + c.where()
+}
+
+func (c *channels) where() string {
+	if len(c.allowed) == 0 {
+		return "No channel is configured: set slack.channels."
+	}
+	names := make([]string, len(c.allowed))
+	for i, pattern := range c.allowed {
+		names[i] = "#" + strings.TrimPrefix(pattern, "#")
+	}
+	return fmt.Sprintf("I do in %s.", strings.Join(names, ", "))
+}
+
+// name asks Slack for a channel's name, once; "" when it does not say.
+func (c *channels) name(ctx context.Context, id string) string {
+	c.mu.Lock()
+	name, known := c.names[id]
+	c.mu.Unlock()
+	if known {
+		return name
+	}
+	channel, err := c.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
+	if err != nil {
+		return ""
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.names[id] = channel.Name
+	return channel.Name
+}
