@@ -2,6 +2,9 @@ package images
 
 import (
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -26,15 +29,20 @@ type image struct {
 	command []string
 }
 
+// sum is over everything that the image is made of, so that a known one need
+// not be packed again to be recognised.
+func (i image) sum(packed []byte) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q\n", i.user, i.workdir, i.command)
+	h.Write(packed)
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
 // assemble makes one layer and its configuration.
-func (i image) assemble() (v1.Image, error) {
-	packed, err := i.root.layer()
-	if err != nil {
-		return nil, err
-	}
+func (i image) assemble(packed []byte) (v1.Image, error) {
 	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(packed)), nil
-	})
+	}, tarball.WithCompressionLevel(gzip.BestSpeed))
 	if err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
 	}
@@ -55,22 +63,22 @@ func (i image) assemble() (v1.Image, error) {
 	return mutate.ConfigFile(whole, config)
 }
 
-// write puts the image into dir as <name>-<tag>-<content>.tar. It appears whole
-// or not at all.
+// write puts the image into dir as <name>-<tag>-<content>.tar, unless it is
+// there. It appears whole or not at all.
 func write(i image, reference, dir string) (string, error) {
-	whole, err := i.assemble()
+	packed, err := i.root.layer()
 	if err != nil {
 		return "", err
 	}
-	digest, err := whole.Digest()
-	if err != nil {
-		return "", fmt.Errorf("sum it: %w", err)
-	}
-	file := fmt.Sprintf("%s-%s.tar", strings.NewReplacer("/", "_", ":", "-").Replace(reference), digest.Hex[:12])
+	file := fmt.Sprintf("%s-%s.tar", strings.NewReplacer("/", "_", ":", "-").Replace(reference), i.sum(packed))
 	path := filepath.Join(dir, file)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	whole, err := i.assemble(packed)
+	if err != nil {
 		return "", err
 	}
 	tag, err := name.NewTag(reference)
