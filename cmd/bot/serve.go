@@ -41,7 +41,7 @@ func serve(ctx context.Context, c config.Config) error {
 	}
 	log := logger(c.Log.Level)
 	app := slack.New(slack.Options{BotToken: c.Slack.BotToken, AppToken: c.Slack.AppToken, APIURL: c.Slack.APIURL,
-		Command: book.Command, Channels: c.Slack.Channels, Responders: c.Roles.Responders, Approvers: c.Roles.Approvers,
+		Channels: c.Slack.Channels, Responders: c.Roles.Responders, Approvers: c.Roles.Approvers,
 		Log: log, Now: time.Now})
 	checking, cancel := context.WithTimeout(ctx, checkWithin)
 	wrong := app.Check(checking)

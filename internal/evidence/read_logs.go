@@ -7,12 +7,15 @@ import (
 	"time"
 )
 
+// noLogs begins what the kubelet answers in place of a log that is gone.
+const noLogs = "unable to retrieve container logs"
+
 // readLogs keeps the logs of the workload's pods and says which of them tell
 // about a run that went wrong.
 func (r *reader) readLogs() {
 	read := 0
 	for _, raw := range r.bundle.Logs {
-		if raw.Err != "" || !r.isTargetPod(raw.Pod) {
+		if raw.Err != "" || !r.isTargetPod(raw.Pod) || strings.HasPrefix(raw.Text, noLogs) {
 			continue
 		}
 		read++

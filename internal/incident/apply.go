@@ -225,8 +225,10 @@ func (s *Service) UndoPlan(ctx context.Context, id string, actor Actor, number i
 		if err := s.write(ctx, inc, undo, actor); err != nil {
 			return err
 		}
-		err := s.settle(ctx, inc, undo)
-		return errors.Join(err, s.afterUndo(ctx, id, actor))
+		if err := s.settle(ctx, inc, undo); err != nil {
+			s.Log.Warn("what was undone does not run", "incident", id, "plan", undo, "err", err)
+		}
+		return s.afterUndo(ctx, id, actor)
 	})
 	return nil
 }

@@ -43,7 +43,6 @@ type Options struct {
 	BotToken   string // xoxb-…
 	AppToken   string // xapp-…
 	APIURL     string // of the Web API, with its trailing slash; empty: Slack's own
-	Command    string // slash command without the slash
 	Channels   []string
 	Responders []string
 	Approvers  []string
