@@ -24,7 +24,7 @@ func readPods(e evidence.Evidence) Reading {
 		case !e.Workload.Exists:
 			r.add(Fail, e.Target.Workload, "there is no Deployment and no StatefulSet of this name")
 		case e.Workload.Replicas == 0:
-			r.add(Fail, workload, "it is scaled to 0", lastWriter(e))
+			r.add(Fail, workload, "it is scaled to 0")
 		case e.Workload.Paused:
 			r.add(Warn, workload, "its rollout is paused")
 		}
@@ -137,15 +137,6 @@ func readRollout(r *reading, e evidence.Evidence) {
 	if newest.Unstable && len(newest.Changes) > 0 {
 		r.add(Warn, newest.Name, fmt.Sprintf("revision %d, made %s, has no ready pod", newest.Number, ago(e.At, newest.At)), newest.Changes...)
 	}
-}
-
-func lastWriter(e evidence.Evidence) string {
-	for i := len(e.Workload.Managers) - 1; i >= 0; i-- {
-		if m := e.Workload.Managers[i]; m.Sub != "status" {
-			return fmt.Sprintf("last written by %s, %s", m.Name, ago(e.At, m.At))
-		}
-	}
-	return ""
 }
 
 // refusedPod is the newest event that says why no pod could be made.
