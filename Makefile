@@ -1,0 +1,52 @@
+# redis-session-bot. `make demo` and `make test` do all set-up by themselves.
+SHELL := /bin/bash
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FAULT ?= config-error
+SHAPE ?= deployment
+# The lab's own packages; cmd/kube is Kubernetes itself and is only compiled.
+LAB = $$(go list ./... | grep -v /cmd/kube)
+
+.PHONY: help build lab demo test test-long lint pictures go browser
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+go:
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer from https://go.dev/dl and put it on PATH."; exit 1; }
+
+build: go ## bin/bot
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/bot ./cmd/bot
+
+lab: go ## bin/lab
+	@mkdir -p bin
+	cd lab && CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o ../bin/lab ./cmd/lab
+
+demo: build lab ## a broken store on a real Kubernetes, the bot, and a local Slack (FAULT=…, SHAPE=…)
+	@bin/lab demo --fault $(FAULT) --shape $(SHAPE)
+
+browser:
+	@scripts/chromium
+
+lint: go ## go vet, staticcheck and gofmt over both modules
+	@echo "lint: gofmt"; unformatted=$$(gofmt -l cmd internal runbooks lab); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }
+	@echo "lint: go vet"; go vet ./... && cd lab && go vet $(LAB)
+	@echo "lint: staticcheck"; go run $(STATICCHECK) ./... && cd lab && go run $(STATICCHECK) $(LAB)
+
+test: build lab browser lint ## everything, on a real cluster; about 15 minutes once Kubernetes is compiled
+	@echo "test: packages, with the race detector"
+	go test -race ./...
+	@echo "test: live, on a real Kubernetes"
+	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
+	bin/lab up --cluster-only || exit 1; \
+	(cd lab && go test -count=1 -timeout 20m $(LAB)); result=$$?; \
+	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
+	exit $$result
+
+test-long: test ## everything of test, and the fuzz targets for a minute each
+	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad; do \
+	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
+
+pictures: build lab browser ## the pictures of the README, taken from the running bot
+	@bin/lab pictures docs/pictures
