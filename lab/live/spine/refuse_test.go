@@ -1,0 +1,203 @@
+package spine
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/workload"
+)
+
+// deadKubeconfig names an API server that is not there.
+func deadKubeconfig(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters["dead"] = &clientcmdapi.Cluster{Server: "https://" + address}
+	config.Contexts["dead"] = &clientcmdapi.Context{Cluster: "dead"}
+	config.CurrentContext = "dead"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestRefusals: whatever must not be done is refused in a sentence, with
+// nothing written.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	p := admit(t, "spine-refusals", workload.Deployment, "")
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.kubeconfig, Namespace: p.namespace}, "config-error"); err != nil {
+		t.Fatal(err)
+	}
+	before := p.objects()
+	unchanged := func(when string) {
+		t.Helper()
+		if diff := cmp.Diff(before, p.objects()); diff != "" {
+			t.Fatalf("%s: something was written:\n%s", when, diff)
+		}
+	}
+	r := p.serve()
+	for user, says := range map[string]string{"U_MEMBER": "You may not diagnose", "U_GUEST": "Guests may not"} {
+		r.command(user, "diagnose")
+		r.whispered(user, says)
+	}
+	r.command("U_RESPONDER", "diagnoze")
+	r.whispered("U_RESPONDER", "Did you mean /redis-session diagnose?")
+
+	r.diagnose("U_RESPONDER")
+	r.click("U_RESPONDER", r.wait("Run all"), false)
+	r.click("U_RESPONDER", r.wait("Plan:"), false)
+	first := r.wait("Apply")
+	r.click("U_RESPONDER", first, false)
+	r.whispered("U_RESPONDER", "You may diagnose, not apply")
+	r.click("U_GUEST", first, false)
+	r.whispered("U_GUEST", "Guests may not")
+	unchanged("a click without the role")
+
+	// Somebody edits the file: the plan is not applied, and a new one is offered.
+	if err := p.copy.EditConfig(t.Context(), "kubectl-edit", func(text string) string { return text + "# a note\n" }); err != nil {
+		t.Fatal(err)
+	}
+	before = p.objects()
+	r.click("U_APPROVER", first, false)
+	r.until("the drift is told", 20*time.Second, func() bool {
+		return strings.Contains(r.seen(true), "Nothing was changed: "+workload.RedisConfig+" was edited by kubectl-edit")
+	})
+	unchanged("a plan after drift")
+
+	// An old button stays old.
+	r.click("U_RESPONDER", r.wait("Plan again"), false)
+	var second button
+	r.until("there is a second plan", 30*time.Second, func() bool {
+		found := r.find("Apply")
+		if found == nil || found.value == first.value {
+			return false
+		}
+		second = *found
+		return true
+	})
+	r.click("U_SECOND", first, true)
+	r.whispered("U_SECOND", "Plan 1 is drifted and cannot be applied")
+	unchanged("an old button")
+
+	// Two approvers press at once: one execution.
+	var both sync.WaitGroup
+	for _, user := range []string{"U_APPROVER", "U_SECOND"} {
+		both.Go(func() { r.click(user, second, true) })
+	}
+	both.Wait()
+	r.until("the store is fixed", 120*time.Second, func() bool { return strings.Contains(r.seen(false), "Fixed") })
+	told := 0
+	for _, user := range []string{"U_APPROVER", "U_SECOND"} {
+		for _, m := range r.messages(user, r.root) {
+			var b strings.Builder
+			words(&b, m["blocks"])
+			if m["is_ephemeral"] == true && (strings.Contains(b.String(), "already being applied") || strings.Contains(b.String(), "was applied by")) {
+				told++
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d of the two were told that the other was first, want 1", told)
+	}
+	revision := p.diagnoseRevisions()
+	if revision != 2 {
+		t.Errorf("the workload is at revision %d, want 2: one rollout for two clicks", revision)
+	}
+}
+
+// diagnoseRevisions counts the rollouts of the store.
+func (p *patient) diagnoseRevisions() int {
+	p.t.Helper()
+	sets, err := p.copy.Clients.AppsV1().ReplicaSets(p.namespace).List(p.t.Context(), listOf(workload.Redis))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return len(sets.Items)
+}
+
+// TestNoSecretAnywhere plants passwords wherever one can be and looks at
+// everything that the bot says, saves and logs.
+func TestNoSecretAnywhere(t *testing.T) {
+	t.Parallel()
+	canaries := []string{"kanari-im-geheimnis-4711", "kanari-in-der-datei-4712", "kanari-in-der-umgebung-4713", "kanari-im-protokoll-4714"}
+	p := admit(t, "spine-canary", workload.StatefulSet, canaries[0])
+	// The line with open quotes makes Redis itself write its password into the log.
+	err := p.copy.EditConfig(t.Context(), "somebody", func(text string) string {
+		return text + "requirepass " + canaries[1] + "\nrequirepass \"" + canaries[3] + "\n"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.copy.EditTemplate(t.Context(), "somebody", "add a variable", func(pod *corev1.PodTemplateSpec) {
+		pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env, corev1.EnvVar{Name: "BACKUP_TOKEN", Value: canaries[2]})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.copy.DeletePods(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := p.serve()
+	r.until("Redis refuses the line", 60*time.Second, func() bool {
+		d, _, _ := p.diagnose()
+		return d.Verdict.Scenario == "config-error"
+	})
+	bundle := filepath.Join(t.TempDir(), "bundle")
+	_, _, printed := p.diagnose("--save", bundle)
+	said := []string{printed}
+	r.diagnose("U_RESPONDER")
+	r.click("U_RESPONDER", r.wait("Run all"), false)
+	r.click("U_RESPONDER", r.wait("Plan:"), false)
+	r.until("there is a plan", 30*time.Second, func() bool { return strings.Contains(r.seen(true), "Plan 1") })
+	if apply := r.find("Apply"); apply != nil {
+		r.click("U_APPROVER", *apply, false)
+		r.until("the plan has ended", 150*time.Second, func() bool {
+			return strings.Contains(r.seen(false), "Fixed") || strings.Contains(r.seen(false), "not fixed")
+		})
+	}
+	r.click("U_RESPONDER", r.wait("kubectl"), false)
+	for _, user := range []string{"U_RESPONDER", "U_APPROVER"} {
+		said = append(said, r.transcript(user))
+	}
+	said = append(said, r.log.String())
+	files := 0
+	err = filepath.WalkDir(bundle, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		data, err := os.ReadFile(path)
+		said = append(said, string(data))
+		return err
+	})
+	if err != nil || files < 5 {
+		t.Fatalf("the bundle has %d files: %v", files, err)
+	}
+	for _, text := range said {
+		for _, canary := range canaries {
+			if at := strings.Index(text, canary); at >= 0 {
+				t.Errorf("%s is told: …%s…", canary, text[max(0, at-200):min(len(text), at+60)])
+			}
+		}
+	}
+}
