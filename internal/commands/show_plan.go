@@ -14,11 +14,13 @@ func planMessage(inc incident.Incident, plan incident.Plan) Message {
 	view := View{Summary: fmt.Sprintf("Plan %d: %s, %s", plan.Number, plan.Action, planWord(plan)), Parts: []Part{Paragraph{planHead(plan)}}}
 	message := Message{Key: fmt.Sprintf("plan/%d", plan.Number), Thread: true}
 	var full strings.Builder
+	long := false
 	for i, write := range plan.Writes {
 		view.Parts = append(view.Parts, Paragraph{writeLine(i+1, write, plan)})
 		if plan.State == incident.Proposed || plan.State == incident.Drifted {
 			view.Parts = append(view.Parts, diffParts(write)...)
 		}
+		long = long || strings.Count(write.Diff, "\n") > shownDiff
 		fmt.Fprintf(&full, "# %d  %s\n# by hand: %s\n%s\n", i+1, write.Title, write.Kubectl, write.Diff)
 	}
 	for _, caution := range plan.Cautions {
@@ -36,7 +38,7 @@ func planMessage(inc incident.Incident, plan incident.Plan) Message {
 	if buttons := planButtons(inc, plan); len(buttons) > 0 {
 		view.Parts = append(view.Parts, Buttons{buttons})
 	}
-	if len(plan.Writes) > 0 {
+	if long {
 		message.Edition = plan.Digest
 		message.Files = []File{{Name: fmt.Sprintf("%s-plan-%d.diff", inc.ID, plan.Number), Title: fmt.Sprintf("Plan %d, full diff", plan.Number), Text: full.String()}}
 	}

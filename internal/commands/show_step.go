@@ -12,7 +12,7 @@ import (
 const shownFindings = 6
 
 // longOutput is the size in bytes above which raw output becomes a file.
-const longOutput = 1
+const longOutput = 800
 
 func stepMessage(inc incident.Incident, step incident.Step) Message {
 	head := say("").emoji(statusEmoji(step.Status)).say(" ").strong(step.Title).say("  %s", cutTo(step.Summary, 200))

@@ -43,7 +43,7 @@ func walking() incident.Incident {
 		Target: evidence.Target{Namespace: "langgraph-agent", Workload: "redis-session"},
 		Steps: []incident.Step{
 			{ID: "pods", Title: "Pods", Status: checks.Fail, Summary: "1 pod, 0 ready, 6 restarts, CrashLoopBackOff", Runs: 1, By: ada, Took: 300 * time.Millisecond,
-				LookFor: "A waiting reason names most causes.", Raw: "all of it",
+				LookFor: "A waiting reason names most causes.", Raw: strings.Repeat("all of it\n", 100),
 				Findings: []checks.Finding{{Severity: checks.Fail, Object: "Pod/redis-session-0", Summary: "container redis: CrashLoopBackOff, 6 restarts", Proof: []string{"last exit: Error, code 1"}}}},
 			{ID: "logs", Title: "Logs", Status: incident.Running, Runs: 1, By: ada},
 			{ID: "usage", Title: "Usage", Status: checks.Unknown, Summary: "this cluster has no metrics API", Runs: 1, By: bob},

@@ -146,9 +146,9 @@ func Digest(target evidence.Target, plan Plan) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// CancelPlan refuses a plan for good.
+// CancelPlan refuses a plan for good; that is an approver's to do, too.
 func (s *Service) CancelPlan(ctx context.Context, id string, actor Actor, number int) error {
-	if err := s.allow(ctx, actor, Responder); err != nil {
+	if err := s.allow(ctx, actor, Approver); err != nil {
 		return err
 	}
 	_, err := s.change(ctx, id, func(inc *Incident) error {

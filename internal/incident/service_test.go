@@ -280,7 +280,8 @@ func TestApplyIsRefusedWithNothingWritten(t *testing.T) {
 		"with another digest":  {actor: bob, says: "older plan", spoil: func(_ desk, _ string, p *incident.Plan) { p.Digest = "0000" }},
 		"after it has expired": {actor: bob, says: "was valid until", spoil: func(d desk, _ string, _ *incident.Plan) { d.clock.forward(16 * time.Minute) }},
 		"when it was cancelled": {actor: bob, says: "cancelled", spoil: func(d desk, id string, p *incident.Plan) {
-			d.must(d.CancelPlan(context.Background(), id, ada, p.Number))
+			d.refused(d.CancelPlan(context.Background(), id, ada, p.Number), "You may not.")
+			d.must(d.CancelPlan(context.Background(), id, bob, p.Number))
 		}},
 		"of a plan that is none": {actor: bob, says: "no plan 7", spoil: func(_ desk, _ string, p *incident.Plan) { p.Number = 7 }},
 		"when a newer one exists": {actor: bob, says: "cancelled", spoil: func(d desk, id string, _ *incident.Plan) {

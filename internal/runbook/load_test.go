@@ -59,12 +59,12 @@ func TestLoadNamesFileLineAndHint(t *testing.T) {
 		"unknown change":            {front + step + scenario("id: down\n"+sign+"action: a\nfix: [{restrat: {}}]"), `x.md:21: unknown change "restrat"`, `did you mean "restart"?`},
 		"arguments refused":         {front + step + scenario("id: down\n"+sign+"action: a\nfix: [{tune: {a: 1}}]"), "x.md:21: tune: unknown argument", ""},
 		"never chosen":              {front + step + scenario("id: down\nbyHand: [x]\nsigns: [{when: \"true\", says: x, weight: against}]"), `x.md:15: "down" can never be chosen`, ""},
-		"no fix":                    {front + step + scenario("id: down\n" + sign), `x.md:15: "down" has no fix`, "byHand"},
+		"no fix":                    {front + step + scenario("id: down\n"+sign), `x.md:15: "down" has no fix`, "byHand"},
 		"fix without verification":  {front + step + scenario("id: down\n"+sign+"action: a\nfix: [{restart: {}}]"), `x.md:15: "down" has a fix that nothing verifies`, ""},
 		"fix without an action":     {front + step + scenario("id: down\n"+sign+"fix: [{restart: {}}]") + verification, `x.md:15: "down" has a fix without a name for its button`, ""},
 		"outranks nobody":           {front + step + scenario("id: down\n"+sign+"byHand: [x]\noutranks: [up]"), `x.md:15: "down" outranks "up", which does not exist`, ""},
 		"an id twice":               {front + step + strings.TrimPrefix(step, "## Diagnosis\n"), `x.md:14: id "pods" is taken by line 8`, ""},
-		"a name that is taken":      {front + step + scenario("id: down\nlet: {pods: size(pods)}\n" + sign), `x.md:19: pods: the name "pods" is taken`, ""},
+		"a name that is taken":      {front + step + scenario("id: down\nlet: {pods: size(pods)}\n"+sign), `x.md:19: pods: the name "pods" is taken`, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

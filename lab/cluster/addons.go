@@ -99,7 +99,7 @@ func (c *Cluster) addons(ctx context.Context) error {
 	}
 	if err := c.startKube("metrics-server", "--kubeconfig="+c.Kubeconfig, "--authentication-kubeconfig="+c.Kubeconfig,
 		"--authorization-kubeconfig="+c.Kubeconfig, "--bind-address="+nodeIP, "--secure-port="+metricsPort, "--cert-dir="+c.path("certs", "metrics"),
-		"--kubelet-insecure-tls", "--kubelet-preferred-address-types=InternalIP", "--metric-resolution=11s", "--kubelet-request-timeout=5s"); err != nil {
+		"--kubelet-insecure-tls", "--kubelet-use-node-status-port", "--kubelet-preferred-address-types=InternalIP", "--metric-resolution=11s", "--kubelet-request-timeout=5s"); err != nil {
 		return err
 	}
 	if err := eventually(ctx, 30*time.Second, 200*time.Millisecond, func(ctx context.Context) error {
