@@ -91,17 +91,17 @@ func (a *App) checkTokens() []error {
 func (a *App) explain(token string, err error) error {
 	var answer slack.SlackErrorResponse
 	if !errors.As(err, &answer) {
-		return fmt.Errorf("Slack cannot be reached: %w", a.withoutTokens(err))
+		return fmt.Errorf("no answer from Slack: %w", a.withoutTokens(err))
 	}
 	switch answer.Err {
 	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive":
-		return fmt.Errorf("Slack refuses %s (%s): copy it again from the app's settings", token, answer.Err)
+		return fmt.Errorf("%s is refused by Slack (%s): copy it again from the app's settings", token, answer.Err)
 	case "missing_scope":
 		return fmt.Errorf("%s lacks the scope %s", token, answer.Needed)
 	case "not_allowed_token_type":
 		return fmt.Errorf("%s is of the wrong kind for this call", token)
 	}
-	return fmt.Errorf("Slack refuses %s: %s (is Socket Mode switched on for the app?)", token, answer.Err)
+	return fmt.Errorf("%s is refused by Slack: %s (is Socket Mode switched on for the app?)", token, answer.Err)
 }
 
 // checkChannels looks for the configured channels that are not patterns.
