@@ -5,7 +5,6 @@ package redis
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -97,7 +96,7 @@ func until(t *testing.T, what string, done func() bool) {
 	deadline := time.Now().Add(10 * time.Second)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatal(fmt.Sprintf("waited in vain until %s", what))
+			t.Fatalf("waited in vain until %s", what)
 		}
 		<-time.After(20 * time.Millisecond)
 	}
