@@ -44,7 +44,8 @@ test: build lab browser lint ## everything, on a real cluster; about 15 minutes 
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 
-test-long: test ## everything of test, and the fuzz targets for a minute each
+test-long: test ## everything of test, the cluster's own life, and the fuzz targets for a minute each
+	cd lab && go test -count=1 -tags long -run TestKilledAndRemoved -timeout 20m ./cluster
 	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
 
