@@ -52,7 +52,7 @@ func serve(ctx context.Context, c config.Config) error {
 	incidents := service(ctx, c, book, &memory.Store{}, app.Roles(), log)
 	incidents.Changed = app.Changed
 	targets := targetsOf(book, c.Targets)
-	app.Handler = &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Log: log}
+	app.Handler = &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Approvers: c.Roles.Approvers, Log: log}
 	app.Incidents = incidents
 	if err := incidents.Recover(ctx); err != nil {
 		return exit{exitUsage, fmt.Errorf("recover: %w", err)}

@@ -18,6 +18,7 @@ type Handler struct {
 	Incidents *incident.Service
 	Command   string            // name of the slash command, without the slash
 	Targets   []evidence.Target // the first is the default
+	Approvers []string          // who may apply a plan, as config names them
 	Log       *slog.Logger
 }
 

@@ -21,7 +21,7 @@ func (h *Handler) Messages(inc incident.Incident) []Message {
 		}
 	}
 	for _, plan := range inc.Plans {
-		messages = append(messages, planMessage(inc, plan))
+		messages = append(messages, h.planMessage(inc, plan))
 	}
 	return messages
 }

@@ -10,7 +10,7 @@ import (
 // shownDiff is how many lines of one diff a card shows; the rest is in a file.
 const shownDiff = 40
 
-func planMessage(inc incident.Incident, plan incident.Plan) Message {
+func (h *Handler) planMessage(inc incident.Incident, plan incident.Plan) Message {
 	view := View{Summary: fmt.Sprintf("Plan %d: %s, %s", plan.Number, plan.Action, planWord(plan)), Parts: []Part{Paragraph{planHead(plan)}}}
 	message := Message{Key: fmt.Sprintf("plan/%d", plan.Number), Thread: true}
 	var full strings.Builder
@@ -33,7 +33,7 @@ func planMessage(inc incident.Incident, plan incident.Plan) Message {
 		view.Parts = append(view.Parts, Paragraph{say("").emoji(troubleEmoji(plan)).say(" %s", ordinary(plan.Trouble))})
 	}
 	if plan.State == incident.Proposed {
-		view.Parts = append(view.Parts, Note{consent(plan)})
+		view.Parts = append(view.Parts, Note{h.consent(plan)})
 	}
 	if buttons := planButtons(inc, plan); len(buttons) > 0 {
 		view.Parts = append(view.Parts, Buttons{buttons})
@@ -107,12 +107,27 @@ func diffParts(write incident.Write) []Part {
 	return []Part{Code{Text: strings.Join(lines, "\n"), Diff: true}}
 }
 
-func consent(plan incident.Plan) Text {
+// consent says what the API server answered and who may apply the plan.
+func (h *Handler) consent(plan incident.Plan) Text {
 	dry := "The API server refuses a part of it in a dry run."
 	if incident.Accepted(plan) {
 		dry = "Server-side dry run: accepted."
 	}
-	return say("%s %s An approver may apply it. Made by ", dry, undoWord(plan)).who(plan.By)
+	text := say("%s %s ", dry, undoWord(plan))
+	for i, who := range h.Approvers {
+		if i > 0 {
+			text = text.say(" or ")
+		}
+		if strings.HasPrefix(who, "U") || strings.HasPrefix(who, "W") {
+			text = append(text, Span{Kind: Person, Text: who})
+			continue
+		}
+		text = text.say("%s", who)
+	}
+	if len(h.Approvers) == 0 {
+		text = text.say("Nobody is configured who")
+	}
+	return text.say(" may apply it. Made by ").who(plan.By)
 }
 
 func troubleEmoji(plan incident.Plan) string {

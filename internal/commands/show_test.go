@@ -32,7 +32,7 @@ func handler() *commands.Handler {
 			{ID: "corrupt-aof", Title: "Corrupt append-only file", ByHand: []string{"Copy the file aside first.", "Run redis-check-aof."}},
 			{ID: "crash-loop", Title: "Crash loop without a word"},
 		}}
-	return &commands.Handler{Command: "redis-session", Targets: []evidence.Target{{Name: "default", Namespace: "langgraph-agent", Workload: "redis-session"}},
+	return &commands.Handler{Command: "redis-session", Approvers: []string{"@sre-oncall", "U_BOB"}, Targets: []evidence.Target{{Name: "default", Namespace: "langgraph-agent", Workload: "redis-session"}},
 		Incidents: &incident.Service{Runbooks: map[string]*runbook.Runbook{"redis-session": book}}}
 }
 
