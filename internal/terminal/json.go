@@ -19,7 +19,6 @@ type diagnosis struct {
 	Steps   []step    `json:"steps"`
 	Verdict verdict   `json:"verdict"`
 	Ranked  []cause   `json:"ranked"`
-	Unknown []string  `json:"unknown"`
 }
 
 type step struct {
@@ -54,7 +53,7 @@ type cause struct {
 // the verdict's scenario is empty.
 func JSON(out io.Writer, book *runbook.Runbook, d incident.Diagnosis) error {
 	printed := diagnosis{Runbook: book.Command, Target: d.Incident.Target.String(), At: d.At, Healthy: Healthy(book, d.Incident.Verdict),
-		Steps: []step{}, Ranked: []cause{}, Unknown: strs(d.Incident.Verdict.Unknown)}
+		Steps: []step{}, Ranked: []cause{}}
 	for _, s := range d.Incident.Steps {
 		one := step{ID: s.ID, Title: s.Title, Status: s.Status, Findings: []finding{}, TookMs: s.Took.Milliseconds()}
 		for _, f := range s.Findings {
