@@ -33,7 +33,7 @@ func restartChange() change {
 				return nil, err
 			}
 			if a.At == "" && !a.Clear {
-				a.At = c.Now().UTC().Format(time.RFC3339Nano)
+				a.At = c.Now().UTC().Format(time.RFC3339)
 			}
 			return json.Marshal(a)
 		},
