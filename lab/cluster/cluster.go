@@ -65,6 +65,10 @@ func Up(ctx context.Context, opts Options) (*Cluster, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("lab up needs root: it makes a bridge, mounts and cgroups. Run it with sudo, or use --kubeconfig with a throwaway cluster")
 	}
+	var err error
+	if opts.Repo, err = filepath.Abs(opts.Repo); err != nil {
+		return nil, fmt.Errorf("find the repository: %w", err)
+	}
 	if err := os.MkdirAll(c.state, 0o755); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}

@@ -95,6 +95,10 @@ func nothingLeft(t *testing.T) {
 	if rules, err := exec.Command("iptables-save").Output(); err == nil && strings.Contains(string(rules), "KUBE-") {
 		t.Error("rules of kube-proxy are left")
 	}
+	cgroups, err := filepath.Glob("/sys/fs/cgroup/*/redis-session-lab")
+	if err != nil || len(cgroups) > 0 {
+		t.Errorf("cgroups are left: %v, %v", cgroups, err)
+	}
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)

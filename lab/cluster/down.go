@@ -176,6 +176,7 @@ func removeCgroups() error {
 	if err != nil {
 		return err
 	}
+	roots = append(roots, "/sys/fs/cgroup/unified") // runc makes one there too, where it exists
 	for _, root := range roots {
 		var folders []string
 		err := filepath.WalkDir(root+cgroup, func(path string, entry fs.DirEntry, err error) error {
