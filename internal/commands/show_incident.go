@@ -32,10 +32,17 @@ func (h *Handler) incidentView(inc incident.Incident) View {
 	view := View{Summary: title + " · " + stateWord(inc), Parts: []Part{
 		Heading{title},
 		Paragraph{say("since ").clock(inc.Since).say("\n%s", book.Impact)},
-		Paragraph{stepLines(inc)},
 	}}
-	view.Parts = append(view.Parts, verdictParts(book, inc)...)
-	view.Parts = append(view.Parts, resultParts(inc)...)
+	result := resultParts(inc)
+	if inc.State == incident.Fixed {
+		// What was found is over; each step keeps it in the thread.
+		view.Parts = append(view.Parts, result...)
+		view.Parts = append(view.Parts, verdictParts(book, inc)...)
+	} else {
+		view.Parts = append(view.Parts, Paragraph{stepLines(inc)})
+		view.Parts = append(view.Parts, verdictParts(book, inc)...)
+		view.Parts = append(view.Parts, result...)
+	}
 	view.Parts = append(view.Parts, Note{walkedBy(inc)})
 	if buttons := h.incidentButtons(book, inc); len(buttons) > 0 {
 		view.Parts = append(view.Parts, Buttons{buttons})
@@ -118,7 +125,10 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	}
 	cause := inc.Verdict.Causes[0]
 	head := fmt.Sprintf("%s — %s", cause.Title, cause.Confidence)
-	if !walked(inc) {
+	switch {
+	case inc.State == incident.Fixed:
+		head = "It was: " + head
+	case !walked(inc):
 		head = "So far: " + head
 	}
 	text := say("").strong(head)
