@@ -1,8 +1,10 @@
 package slack
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -13,15 +15,17 @@ import (
 const (
 	maxBlocks   = 50
 	maxHeader   = 150
-	maxText     = 2900  // of one block
-	maxMessage  = 9_000 // of all texts of a message: Slack refuses blocks of about 13,000 with their JSON
-	maxSummary  = 2_900 // of the plain text beside the blocks
+	maxText     = 2900   // of one block
+	maxMessage  = 9_000  // of all texts of a message
+	maxJSON     = 10_000 // of all blocks but the buttons: Slack refuses a message of about 13,000
+	maxNote     = 500    // of one note: escaping makes up to five of one
+	maxSummary  = 2_900  // of the plain text beside the blocks
 	maxButton   = 75
 	maxActions  = 25
 	maxTitle    = 100
 	maxQuestion = 300
 	maxAnswer   = 30
-	maxValue    = 2000
+	maxValue    = 500 // Slack takes 2,000; IDs are short
 )
 
 // Blocks draws a View in Block Kit, and gives its plain text. All running
@@ -29,11 +33,10 @@ const (
 func Blocks(view commands.View) ([]slack.Block, string) {
 	d := &drawing{left: maxMessage}
 	for _, part := range view.Parts {
-		if len(d.blocks) >= maxBlocks-1 {
-			d.blocks = append(d.blocks, plainContext("… more than fits into one message."))
-			break
-		}
 		d.part(part)
+	}
+	if d.full {
+		d.blocks = append(d.blocks, plainContext("… more than fits into one message."))
 	}
 	return d.blocks, escape(cut(view.Summary, maxSummary))
 }
@@ -41,25 +44,41 @@ func Blocks(view commands.View) ([]slack.Block, string) {
 // drawing is the blocks so far, and how much text they may still hold.
 type drawing struct {
 	blocks []slack.Block
-	left   int
+	left   int  // code points of text
+	size   int  // code points of JSON so far
+	full   bool // something was left out
+}
+
+// add puts a block into the message, while there is room for it. Buttons are
+// the way on: they have room of their own.
+func (d *drawing) add(block slack.Block) {
+	data, err := json.Marshal(block)
+	size := utf8.RuneCount(data)
+	_, buttons := block.(*slack.ActionBlock)
+	if err != nil || len(d.blocks) >= maxBlocks-2 || !buttons && d.size+size > maxJSON {
+		d.full = true
+		return
+	}
+	d.size += size
+	d.blocks = append(d.blocks, block)
 }
 
 func (d *drawing) part(part commands.Part) {
 	switch p := part.(type) {
 	case commands.Heading:
-		if text := d.take(p.Text, maxHeader); text != "" {
-			d.blocks = append(d.blocks, slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, text, true, false)))
+		if text := d.take(p.Text, maxHeader); strings.TrimSpace(text) != "" {
+			d.add(slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, text, true, false)))
 		}
 	case commands.Paragraph:
 		if elements := d.elements(p.Text); len(elements) > 0 {
-			d.blocks = append(d.blocks, slack.NewRichTextBlock("", slack.NewRichTextSection(elements...)))
+			d.add(slack.NewRichTextBlock("", slack.NewRichTextSection(elements...)))
 		}
 	case commands.Note:
 		d.note(p)
 	case commands.Code:
 		d.code(p)
 	case commands.Rule:
-		d.blocks = append(d.blocks, slack.NewDividerBlock())
+		d.add(slack.NewDividerBlock())
 	case commands.Buttons:
 		d.buttons(p)
 	}
@@ -123,7 +142,7 @@ func (d *drawing) element(span commands.Span, room int) (slack.RichTextSectionEl
 // that are escaped; otherwise plain text.
 func (d *drawing) note(note commands.Note) {
 	var b strings.Builder
-	marked := false
+	marked, room := false, maxNote
 	for _, span := range note.Text {
 		switch span.Kind {
 		case commands.Person:
@@ -136,15 +155,17 @@ func (d *drawing) note(note commands.Note) {
 			marked = true
 			fmt.Fprintf(&b, "<!date^%d^{time}|%s>", span.At.Unix(), span.At.UTC().Format("15:04 UTC"))
 		default:
-			b.WriteString(escape(harmless(d.take(span.Text, maxText))))
+			written := d.take(span.Text, room)
+			room -= len([]rune(written))
+			b.WriteString(escape(harmless(written)))
 		}
 	}
 	switch {
-	case b.Len() == 0:
+	case strings.TrimSpace(b.String()) == "":
 	case marked:
-		d.blocks = append(d.blocks, slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, b.String(), false, false)))
+		d.add(slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, b.String(), false, false)))
 	default:
-		d.blocks = append(d.blocks, plainContext(note.Text.String()))
+		d.add(plainContext(note.Text.String()))
 	}
 }
 
@@ -183,7 +204,7 @@ func (d *drawing) code(code commands.Code) {
 	if rest := strings.Count(all, "\n") - strings.Count(shown, "\n"); len([]rune(all)) > len([]rune(shown)) {
 		shown += fmt.Sprintf("\n… %d more lines in the file", max(rest, 1))
 	}
-	d.blocks = append(d.blocks, slack.NewRichTextBlock("", &slack.RichTextPreformatted{Type: slack.RTEPreformatted,
+	d.add(slack.NewRichTextBlock("", &slack.RichTextPreformatted{Type: slack.RTEPreformatted,
 		Elements: []slack.RichTextSectionElement{slack.NewRichTextSectionTextElement(shown, nil)}}))
 }
 
@@ -193,7 +214,7 @@ func (d *drawing) buttons(buttons commands.Buttons) {
 		if i == maxActions {
 			break
 		}
-		drawn := slack.NewButtonBlockElement(button.ID, cut(button.Value, maxValue), slack.NewTextBlockObject(slack.PlainTextType, cut(clean(button.Label), maxButton), true, false))
+		drawn := slack.NewButtonBlockElement(button.ID, cut(button.Value, maxValue), slack.NewTextBlockObject(slack.PlainTextType, cut(orElse(strings.TrimSpace(clean(button.Label)), button.ID), maxButton), true, false))
 		switch button.Style {
 		case commands.Primary:
 			drawn.Style = slack.StylePrimary
@@ -209,7 +230,7 @@ func (d *drawing) buttons(buttons commands.Buttons) {
 		elements = append(elements, drawn)
 	}
 	if len(elements) > 0 {
-		d.blocks = append(d.blocks, slack.NewActionBlock("", elements...))
+		d.add(slack.NewActionBlock("", elements...))
 	}
 }
 
