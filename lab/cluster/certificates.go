@@ -119,9 +119,13 @@ func (c *Cluster) credentials() error {
 		return err
 	}
 	config := clientcmdapi.NewConfig()
-	config.Clusters["lab"] = &clientcmdapi.Cluster{Server: "https://" + net.JoinHostPort(nodeIP, apiPort), CertificateAuthorityData: ca}
+	config.Clusters["lab"] = &clientcmdapi.Cluster{Server: c.APIServer, CertificateAuthorityData: ca}
 	config.AuthInfos["lab"] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts["lab"] = &clientcmdapi.Context{Cluster: "lab", AuthInfo: "lab"}
 	config.CurrentContext = "lab"
-	return clientcmd.WriteToFile(*config, c.Kubeconfig)
+	data, err := clientcmd.Write(*config)
+	if err != nil {
+		return fmt.Errorf("write the kubeconfig: %w", err)
+	}
+	return write(c.Kubeconfig, string(data))
 }

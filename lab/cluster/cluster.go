@@ -8,14 +8,15 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -33,28 +34,39 @@ type Options struct {
 	Out    io.Writer // progress, one line a stage
 }
 
-// Cluster is a running cluster.
+// Cluster is a handle on a cluster, running or not.
 type Cluster struct {
 	Kubeconfig string // path of an administrator's kubeconfig
+	APIServer  string // URL of the API server
 	state      string
+	sockets    string // folder of containerd's socket and mounts; short, since a socket's path may have 107 bytes
+	cgroup     string // path of the pods' cgroup in every hierarchy
 	kube       string // the binary that is every program
 	out        io.Writer
 }
 
 // New gives a handle on the cluster of opts, running or not.
 func New(opts Options) *Cluster {
-	state := opts.State
-	if state == "" {
-		state = os.Getenv("LAB_STATE")
+	state := cmp.Or(opts.State, os.Getenv("LAB_STATE"), DefaultState)
+	if whole, err := filepath.Abs(state); err == nil { // it fails only in a working directory that is gone
+		state = whole
 	}
-	if state == "" {
-		state = DefaultState
+	name := "redis-session-lab"
+	if state != DefaultState {
+		name += fmt.Sprintf("-%.3x", sha256.Sum256([]byte(state)))
 	}
 	out := opts.Out
 	if out == nil {
 		out = io.Discard
 	}
-	return &Cluster{Kubeconfig: filepath.Join(state, "kubeconfig"), state: state, out: out}
+	return &Cluster{
+		Kubeconfig: filepath.Join(state, "kubeconfig"),
+		APIServer:  "https://" + net.JoinHostPort(nodeIP, apiPort),
+		state:      state,
+		sockets:    "/run/" + name,
+		cgroup:     "/" + name,
+		out:        out,
+	}
 }
 
 // Up brings the cluster and returns when a pod can run on it. It is
@@ -69,10 +81,7 @@ func Up(ctx context.Context, opts Options) (*Cluster, error) {
 	if opts.Repo, err = filepath.Abs(opts.Repo); err != nil {
 		return nil, fmt.Errorf("find the repository: %w", err)
 	}
-	if err := os.MkdirAll(c.state, 0o755); err != nil {
-		return nil, fmt.Errorf("make the state folder: %w", err)
-	}
-	unlock, err := c.lock()
+	unlock, err := c.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,13 +99,14 @@ func (c *Cluster) up(ctx context.Context, opts Options) error {
 		name string
 		run  func() error
 	}{
+		{"state folder", func() error { return c.claim(ctx) }},
 		{"packages", func() error { return installPackages(ctx, c.out) }},
 		{"kubernetes binary", func() (err error) { c.kube, err = buildKube(ctx, opts.Repo, c.out); return err }},
 		{"images", func() (err error) {
 			tars, err = opts.Images(ctx, filepath.Join(opts.Repo, ".tools", "images"))
 			return err
 		}},
-		{"network", func() error { return c.network(ctx) }},
+		{"network", c.bridgeUp},
 		{"certificates", c.certificates},
 		{"control plane", func() error { return c.controlPlane(ctx) }},
 		{"container runtime", func() error { return c.runtime(ctx, tars) }},
@@ -117,19 +127,6 @@ func (c *Cluster) path(elements ...string) string {
 	return filepath.Join(append([]string{c.state}, elements...)...)
 }
 
-// lock holds the state folder against another lab, until unlock or the end of
-// the process.
-func (c *Cluster) lock() (unlock func(), err error) {
-	file, err := os.OpenFile(c.state+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the state folder: %w", err)
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("lock the state folder: %w", err)
-	}
-	return func() { _ = file.Close() }, nil
-}
-
 // Client talks to the cluster as its administrator.
 func (c *Cluster) Client() (*kubernetes.Clientset, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
@@ -138,12 +135,6 @@ func (c *Cluster) Client() (*kubernetes.Clientset, error) {
 	}
 	config.QPS, config.Burst = 100, 200
 	return kubernetes.NewForConfig(config)
-}
-
-// Exists reports whether there is anything of a cluster on this machine.
-func (c *Cluster) Exists() bool {
-	_, err := os.Stat(c.state)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // eventually runs try every interval until it succeeds or ctx ends; the error
@@ -166,11 +157,14 @@ func eventually(ctx context.Context, limit, interval time.Duration, try func(ctx
 	}
 }
 
-// write puts content into a file unless it holds it already: kube-proxy ends
-// whenever its configuration file is touched.
+// write puts content into a file as a whole, unless it holds it already:
+// kube-proxy ends whenever its configuration file is touched.
 func write(path, content string) error {
 	if have, err := os.ReadFile(path); err == nil && string(have) == content {
 		return nil
 	}
-	return os.WriteFile(path, []byte(content), 0o644)
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }

@@ -23,10 +23,13 @@ func (c *Cluster) controlPlane(ctx context.Context) error {
 	if err := c.StartAPIServer(ctx); err != nil {
 		return err
 	}
+	if err := c.mountVolumes(); err != nil {
+		return err
+	}
 	if err := c.startKube("kube-controller-manager", "--kubeconfig="+c.Kubeconfig, "--bind-address=127.0.0.1", "--secure-port=20257",
 		"--leader-elect=false", "--enable-hostpath-provisioner=true", "--use-service-account-credentials=false",
 		"--service-account-private-key-file="+c.path("pki", "accounts.key"), "--root-ca-file="+c.path("pki", "ca.crt"),
-		"--cert-dir="+c.path("certs"), "--node-monitor-grace-period=40s"); err != nil {
+		"--cert-dir="+c.path("certs"), "--flex-volume-plugin-dir="+c.path("volume-plugins"), "--node-monitor-grace-period=40s"); err != nil {
 		return err
 	}
 	return c.startKube("kube-scheduler", "--kubeconfig="+c.Kubeconfig, "--bind-address=127.0.0.1", "--secure-port=20259",
@@ -73,8 +76,7 @@ func (c *Cluster) startKube(name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.start(program{name: name, path: path, args: args})
-	return err
+	return c.start(name, path, args...)
 }
 
 // answers asks an address on loopback once.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +14,11 @@ import (
 
 const nodeName = "lab"
 
-// containerdConfig keeps containerd to folders of its own. The native
+// network is what the CNI plugins know the pods' network by.
+const network = "lab"
+
+// containerdConfig keeps containerd to folders of its own, the pods' network
+// namespaces too: in /run/netns an "ip netns add" would hide them. The native
 // snapshotter and the restricted OOM score are what a sandbox without overlay
 // and without CAP_SYS_RESOURCE needs.
 const containerdConfig = `version = 2
@@ -25,6 +28,7 @@ state = %q
   address = %q
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "lab.local/pause:3.10"
+  netns_mounts_under_state_dir = true
   restrict_oom_score_adj = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".containerd]
@@ -38,7 +42,7 @@ state = %q
 `
 
 const cniConfig = `{
-  "cniVersion": "0.4.0", "name": "lab",
+  "cniVersion": "0.4.0", "name": "` + network + `",
   "plugins": [
     {"type": "bridge", "bridge": "` + bridge + `", "isGateway": true, "hairpinMode": true,
      "ipam": {"type": "host-local", "dataDir": %q, "routes": [{"dst": "0.0.0.0/0"}],
@@ -60,9 +64,9 @@ authentication:
   webhook: {enabled: true}
   x509: {clientCAFile: %[1]s/pki/ca.crt}
 authorization: {mode: AlwaysAllow}
-containerRuntimeEndpoint: unix://` + runDir + `/containerd.sock
+containerRuntimeEndpoint: unix://%[2]s
 cgroupDriver: cgroupfs
-cgroupRoot: ` + cgroup + `
+cgroupRoot: %[3]s
 failCgroupV1: false
 enforceNodeAllocatable: []
 failSwapOn: false
@@ -94,25 +98,23 @@ clientConnection: {kubeconfig: %s}
 clusterCIDR: ` + podRange + `
 hostnameOverride: ` + nodeName + `
 mode: iptables
-nodePortAddresses: [127.0.0.0/8]
+nodePortAddresses: [` + podRange + `]
 iptables: {masqueradeAll: true, syncPeriod: 10s, minSyncPeriod: 100ms}
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s, udpTimeout: 0s, udpStreamTimeout: 0s}
 `
 
-// cgroup is the folder of the lab's pods in every cgroup hierarchy.
-const cgroup = "/redis-session-lab"
+// socket is containerd's.
+func (c *Cluster) socket() string { return filepath.Join(c.sockets, "containerd.sock") }
 
 // runtime starts containerd and gives it the images.
 func (c *Cluster) runtime(ctx context.Context, tars []string) error {
-	if err := os.MkdirAll(c.path("cni"), 0o755); err != nil {
-		return err
+	for _, folder := range []string{c.path("cni"), c.sockets} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
 	}
-	if err := os.MkdirAll(runDir, 0o755); err != nil {
-		return err
-	}
-	socket := filepath.Join(runDir, "containerd.sock")
 	files := map[string]string{
-		c.path("containerd.toml"):     fmt.Sprintf(containerdConfig, c.path("containerd"), filepath.Join(runDir, "containerd"), socket, c.path("cni")),
+		c.path("containerd.toml"):     fmt.Sprintf(containerdConfig, c.path("containerd"), filepath.Join(c.sockets, "containerd"), c.socket(), c.path("cni")),
 		c.path("cni", "lab.conflist"): fmt.Sprintf(cniConfig, c.path("cni-addresses")),
 	}
 	for path, content := range files {
@@ -120,26 +122,32 @@ func (c *Cluster) runtime(ctx context.Context, tars []string) error {
 			return err
 		}
 	}
+	if err := c.startContainerd(ctx); err != nil {
+		return err
+	}
+	return c.importImages(ctx, tars)
+}
+
+// startContainerd starts containerd, if it does not run, and returns when it
+// answers.
+func (c *Cluster) startContainerd(ctx context.Context) error {
 	path, err := exec.LookPath("containerd")
 	if err != nil {
 		return err
 	}
-	if _, err := c.start(program{name: "containerd", path: path, args: []string{"--config", c.path("containerd.toml"), "--log-level", "warn"}}); err != nil {
+	if err := c.start("containerd", path, "--config", c.path("containerd.toml"), "--log-level", "warn"); err != nil {
 		return err
 	}
-	if err := eventually(ctx, 30*time.Second, 200*time.Millisecond, func(ctx context.Context) error {
+	return eventually(ctx, 30*time.Second, 200*time.Millisecond, func(ctx context.Context) error {
 		if !c.running("containerd") {
 			return fmt.Errorf("containerd has ended: %s", c.tail("containerd"))
 		}
-		return run(ctx, "ctr", "--address", socket, "version")
-	}); err != nil {
-		return err
-	}
-	return c.importImages(ctx, socket, tars)
+		return run(ctx, "ctr", "--address", c.socket(), "version")
+	})
 }
 
 // importImages gives containerd each tar once: a tar's name tells its content.
-func (c *Cluster) importImages(ctx context.Context, socket string, tars []string) error {
+func (c *Cluster) importImages(ctx context.Context, tars []string) error {
 	if err := os.MkdirAll(c.path("imported"), 0o755); err != nil {
 		return err
 	}
@@ -148,7 +156,7 @@ func (c *Cluster) importImages(ctx context.Context, socket string, tars []string
 		if _, err := os.Stat(mark); err == nil {
 			continue
 		}
-		if err := run(ctx, "ctr", "--address", socket, "-n", "k8s.io", "images", "import", "--snapshotter", "native", tar); err != nil {
+		if err := run(ctx, "ctr", "--address", c.socket(), "-n", "k8s.io", "images", "import", "--snapshotter", "native", tar); err != nil {
 			return err
 		}
 		if err := os.WriteFile(mark, nil, 0o644); err != nil {
@@ -161,7 +169,7 @@ func (c *Cluster) importImages(ctx context.Context, socket string, tars []string
 // node starts the kubelet and kube-proxy, and waits until the node is ready.
 func (c *Cluster) node(ctx context.Context) error {
 	files := map[string]string{
-		"kubelet.yaml": fmt.Sprintf(kubeletConfig, c.state),
+		"kubelet.yaml": fmt.Sprintf(kubeletConfig, c.state, c.socket(), c.cgroup),
 		"proxy.yaml":   fmt.Sprintf(proxyConfig, c.Kubeconfig),
 		"resolv.conf":  "nameserver " + nodeIP + "\n",
 	}
@@ -170,7 +178,7 @@ func (c *Cluster) node(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := makeCgroups(); err != nil {
+	if err := c.makeCgroups(); err != nil {
 		return err
 	}
 	if err := c.startKube("kubelet", "--config="+c.path("kubelet.yaml"), "--kubeconfig="+c.Kubeconfig, "--hostname-override="+nodeName,
@@ -202,50 +210,4 @@ func (c *Cluster) node(ctx context.Context) error {
 		}
 		return fmt.Errorf("node %s has not reported yet", nodeName)
 	})
-}
-
-// cgroupRoots are the folders of the cgroup hierarchies: one for version 2,
-// one for each controller for version 1.
-func cgroupRoots() ([]string, error) {
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		return []string{"/sys/fs/cgroup"}, nil
-	}
-	entries, err := os.ReadDir("/sys/fs/cgroup")
-	if err != nil {
-		return nil, err
-	}
-	var roots []string
-	for _, entry := range entries {
-		if entry.IsDir() && entry.Name() != "unified" {
-			roots = append(roots, filepath.Join("/sys/fs/cgroup", entry.Name()))
-		}
-	}
-	return roots, nil
-}
-
-// makeCgroups makes the lab's own folder in every hierarchy: the kubelet
-// wants its root to be there.
-func makeCgroups() error {
-	roots, err := cgroupRoots()
-	if err != nil {
-		return err
-	}
-	for _, root := range roots {
-		if err := os.MkdirAll(root+cgroup, 0o755); err != nil {
-			return err
-		}
-		if !strings.HasSuffix(root, "cpuset") {
-			continue
-		}
-		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-			value, err := os.ReadFile(filepath.Join(root, file))
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(root+cgroup, file), value, 0o644); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

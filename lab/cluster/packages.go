@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,8 +22,7 @@ var debianPackages = []struct{ name, why string }{
 	{"runc", "starts their containers"},
 	{"containernetworking-plugins", "connects them"},
 	{"iptables", "carries Services to pods"},
-	{"iproute2", "makes the bridge"},
-	{"redis-tools", "holds the Redis of the lab"},
+	{"redis-tools", "holds the lab's Redis"},
 	{"busybox-static", "is the shell in the lab's images"},
 }
 
@@ -35,20 +35,22 @@ func installPackages(ctx context.Context, out io.Writer) error {
 		if err == nil && string(status) == "installed" {
 			continue
 		}
-		fmt.Fprintf(out, "  installing %s: it %s\n", pkg.name, pkg.why)
+		fmt.Fprintf(out, "  installing Debian's %s: it %s\n", pkg.name, pkg.why)
 		missing = append(missing, pkg.name)
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	policy, remove, err := noServices()
+	remove, err := noServices()
 	if err != nil {
 		return err
 	}
 	defer remove()
-	for _, args := range [][]string{{"update"}, append([]string{"install", "-y", "--no-install-recommends"}, missing...)} {
+	// Another part of the set-up may be installing at the same time.
+	wait := []string{"-o", "DPkg::Lock::Timeout=600"}
+	for _, args := range [][]string{append(wait, "update"), slices.Concat(wait, []string{"install", "-y", "--no-install-recommends"}, missing)} {
 		command := exec.CommandContext(ctx, "apt-get", args...)
-		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", policy)
+		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 		if output, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("apt-get %s: %w\n%s", strings.Join(args, " "), err, lastLines(output, 10))
 		}
@@ -57,15 +59,19 @@ func installPackages(ctx context.Context, out io.Writer) error {
 }
 
 // noServices keeps Debian from starting the services of what is installed.
-func noServices() (env string, remove func(), err error) {
-	const file = "/usr/sbin/policy-rc.d"
-	if _, err := os.Stat(file); err == nil {
-		return "RUNLEVEL=1", func() {}, nil // the machine has a policy of its own
+func noServices() (remove func(), err error) {
+	const (
+		file   = "/usr/sbin/policy-rc.d"
+		policy = "#!/bin/sh\n# by redis-session-bot's lab, while it installs\nexit 101\n"
+	)
+	have, err := os.ReadFile(file)
+	if err == nil && string(have) != policy {
+		return func() {}, nil // the machine has a policy of its own
 	}
-	if err := os.WriteFile(file, []byte("#!/bin/sh\nexit 101\n"), 0o755); err != nil {
-		return "", nil, fmt.Errorf("keep services from starting: %w", err)
+	if err := os.WriteFile(file, []byte(policy), 0o755); err != nil {
+		return nil, fmt.Errorf("keep services from starting: %w", err)
 	}
-	return "RUNLEVEL=1", func() { _ = os.Remove(file) }, nil
+	return func() { _ = os.Remove(file) }, nil
 }
 
 func lastLines(output []byte, n int) string {

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,64 +22,91 @@ type process struct {
 	Started string `json:"started"` // field 22 of /proc/PID/stat, in clock ticks since boot
 }
 
-// program is how a process is started.
-type program struct {
-	name string
-	path string
-	args []string
-	env  []string
-}
-
-// start starts a program unless it runs already. It outlives the lab command.
-func (c *Cluster) start(p program) (started bool, err error) {
-	if c.running(p.name) {
-		return false, nil
+// start starts a program unless it runs already. It outlives the lab command,
+// and inherits nothing of its environment: no proxy, no token.
+func (c *Cluster) start(name, path string, args ...string) error {
+	if c.running(name) {
+		return nil
 	}
-	if err := os.MkdirAll(c.path("logs"), 0o755); err != nil {
-		return false, err
+	for _, folder := range []string{"logs", "pids"} {
+		if err := os.MkdirAll(c.path(folder), 0o755); err != nil {
+			return err
+		}
 	}
-	log, err := os.OpenFile(c.path("logs", p.name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(c.path("logs", name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer log.Close()
-	command := exec.Command(p.path, p.args...)
-	command.Args[0] = p.name
+	command := exec.Command(path, args...)
+	command.Args[0] = name
 	command.Stdout, command.Stderr = log, log
 	command.Dir = c.state
-	command.Env = append(os.Environ(), p.env...)
+	command.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
-		return false, fmt.Errorf("start %s: %w", p.name, err)
+		return fmt.Errorf("start %s: %w", name, err)
 	}
-	note := process{PID: command.Process.Pid, Started: startTime(command.Process.Pid)}
+	p := process{PID: command.Process.Pid, Started: startTime(command.Process.Pid)}
 	// The lab command may live on (a test, the demo): whoever waits for the
 	// process keeps it from staying a zombie.
 	go func() { _ = command.Wait() }()
-	data, err := json.Marshal(note)
-	if err != nil {
-		return false, err
-	}
-	if err := os.MkdirAll(c.path("pids"), 0o755); err != nil {
-		return false, err
-	}
-	return true, os.WriteFile(c.path("pids", p.name), data, 0o644)
+	return c.note(name, p)
 }
 
-// noted reads what was noted of a program.
-func (c *Cluster) noted(name string) (process, bool) {
-	data, err := os.ReadFile(c.path("pids", name))
+func (c *Cluster) note(name string, p process) error {
+	data, err := json.Marshal(p)
 	if err != nil {
-		return process{}, false
+		return err
 	}
-	var p process
-	return p, json.Unmarshal(data, &p) == nil && p.PID > 1
+	return write(c.path("pids", name), string(data))
 }
 
 // running reports whether the very process that was started still runs.
 func (c *Cluster) running(name string) bool {
-	p, ok := c.noted(name)
-	return ok && p.alive()
+	_, ok := c.find(name)
+	return ok
+}
+
+// find gives the process of a program, if it runs. One that was started by a
+// lab command that was killed before it could note it is known by its words.
+func (c *Cluster) find(name string) (process, bool) {
+	var p process
+	data, err := os.ReadFile(c.path("pids", name))
+	if err == nil && json.Unmarshal(data, &p) == nil && p.alive() {
+		return p, true
+	}
+	for _, pid := range pids() {
+		words := commandLine(pid)
+		ours := func(word string) bool { return strings.Contains(word, c.state+"/") }
+		if words[0] == name && slices.ContainsFunc(words[1:], ours) {
+			p := process{PID: pid, Started: startTime(pid)}
+			return p, p.alive()
+		}
+	}
+	return process{}, false
+}
+
+// pids lists the processes of this machine.
+func pids() []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var list []int
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid > 1 {
+			list = append(list, pid)
+		}
+	}
+	return list
+}
+
+// commandLine gives the words a process was started by, its name first; the
+// name is empty for a process that is gone.
+func commandLine(pid int) []string {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // gone: no words
+	return strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
 }
 
 func (p process) alive() bool {
@@ -101,7 +131,7 @@ func startTime(pid int) string {
 
 // stop ends a program, politely first, and returns when it is gone.
 func (c *Cluster) stop(name string, patience time.Duration) error {
-	p, ok := c.noted(name)
+	p, ok := c.find(name)
 	if !ok {
 		return nil
 	}
@@ -119,7 +149,10 @@ func (c *Cluster) stop(name string, patience time.Duration) error {
 	if p.alive() {
 		return fmt.Errorf("stop %s: process %d does not end", name, p.PID)
 	}
-	return os.Remove(c.path("pids", name))
+	if err := os.Remove(c.path("pids", name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // tail is the end of a program's log, for an error.
@@ -132,9 +165,12 @@ func (c *Cluster) tail(name string) string {
 	return strings.Join(lines[max(0, len(lines)-3):], " | ")
 }
 
-// links gives each program of the kube binary a name of its own.
+// link gives a program of the kube binary a name of its own.
 func (c *Cluster) link(name string) (string, error) {
 	path := c.path("bin", name)
+	if c.kube == "" { // a handle that did not bring the cluster
+		return path, nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
