@@ -154,6 +154,6 @@ func (f *File) Splice(at, remove int, insert []string, ended bool) error {
 		return fmt.Errorf("there are no %d lines from line %d on", remove, at)
 	}
 	f.lines = slices.Replace(slices.Clone(f.lines), at-1, at-1+remove, insert...)
-	f.ended = ended
+	f.ended = ended && len(f.lines) > 0 // no line has no end
 	return nil
 }

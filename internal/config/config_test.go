@@ -1,0 +1,108 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"redis-session-bot/internal/config"
+)
+
+// load reads a configuration file of that content.
+func load(t *testing.T, content string) (config.Config, error) {
+	t.Helper()
+	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL"} {
+		if os.Getenv(name) != "" {
+			t.Setenv(name, "")
+		}
+	}
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config.Load(file)
+}
+
+func TestBadSettingsAreRefusedByName(t *testing.T) {
+	tests := map[string]struct{ content, want string }{
+		"unknown key":           {"slak: {}\nslack: {chanels: [a]}", "slack.chanels is not a setting; did you mean slack.channels?"},
+		"unknown target key":    {"targets: [{name: a, namespce: b}]", "targets[0].namespce is not a setting; did you mean namespace?"},
+		"a target without name": {"targets: [{namespace: b}]", "targets[0]: it has no name"},
+		"a target twice":        {"targets: [{name: a}, {name: a}]", `targets[1]: the name "a" stands twice`},
+		"targets no list":       {"targets: {name: a}", "targets: a list is needed"},
+		"a token in the file":   {"slack: {bot_token: xoxb-1}", "slack.bot_token: tokens do not belong in this file"},
+		"no duration":           {"limits: {step: soon}", "time: invalid duration"},
+		"a duration of nothing": {"limits: {verify: 0s}", "limits.verify: 0s is not a time"},
+		"no level":              {"log: {level: loud}", `log.level: "loud" is not a level`},
+		"an address no address": {"slack: {api_url: slack.com}", `slack.api_url: "slack.com" is not an address`},
+		"a role no ID":          {"roles: {approvers: [bob]}", `roles.approvers: "bob" is neither a user ID`},
+		"no YAML":               {"slack: [", "config.yaml"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, test.content)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("want %q, got %v", test.want, err)
+			}
+		})
+	}
+	if _, err := config.Load(filepath.Join(t.TempDir(), "none.yaml")); err == nil || !strings.Contains(err.Error(), "none.yaml") {
+		t.Errorf("a named file that is not there: %v", err)
+	}
+}
+
+func TestTheShippedFileShowsTheDefaults(t *testing.T) {
+	shipped, err := config.Load("../../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults, err := load(t, "{}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaults, shipped); diff != "" {
+		t.Errorf("defaults (-) and config.yaml (+) differ:\n%s", diff)
+	}
+}
+
+func TestTheEnvironmentOverrides(t *testing.T) {
+	t.Setenv("REDIS_SESSION_BOT_SLACK_CHANNELS", "inc-redis,inc-other")
+	t.Setenv("REDIS_SESSION_BOT_LIMITS_STEP", "7s")
+	c, err := load(t, "slack: {channels: [x]}\ntargets: [{name: a, config_key: k, secretKey: s}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Slack.Channels, []string{"inc-redis", "inc-other"}) || c.Limits.Step != 7*time.Second {
+		t.Errorf("%+v", c)
+	}
+	if c.Targets[0].ConfigKey != "k" || c.Targets[0].SecretKey != "s" {
+		t.Errorf("target: %+v", c.Targets[0])
+	}
+}
+
+func TestTokensComeFromTheEnvironmentOrFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("xoxb-from-a-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := load(t, "slack: {bot_token_file: "+file+"}")
+	if err != nil || c.Slack.BotToken != "xoxb-from-a-file" {
+		t.Errorf("%q, %v", c.Slack.BotToken, err)
+	}
+	t.Setenv("SLACK_APP_TOKEN", "xapp-from-env")
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte("slack: {app_token_file: /nowhere}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = config.Load(path); err != nil || c.Slack.AppToken != "xapp-from-env" {
+		t.Errorf("%q, %v", c.Slack.AppToken, err)
+	}
+	if _, err := load(t, "slack: {bot_token_file: /nowhere}"); err == nil || !strings.Contains(err.Error(), "SLACK_BOT_TOKEN") {
+		t.Errorf("a token file that is not there: %v", err)
+	}
+}
