@@ -9,7 +9,7 @@ LAB = $$(go list ./... | grep -v /cmd/kube)
 # What is tried on the machine's one cluster; lab/cluster makes one of its own.
 LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$)
 
-.PHONY: help build lab demo test test-long lint pictures go browser
+.PHONY: help build lab demo test test-long lint pictures go set-up
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,15 +28,15 @@ lab: go ## bin/lab
 demo: build lab ## a broken store on a real Kubernetes, the bot, and a local Slack (FAULT=…, SHAPE=…)
 	@bin/lab demo --fault $(FAULT) --shape $(SHAPE)
 
-browser:
-	@scripts/chromium
+set-up:
+	@scripts/chromium && scripts/node
 
 lint: go ## go vet, staticcheck and gofmt over both modules
 	@echo "lint: gofmt"; unformatted=$$(gofmt -l cmd internal runbooks lab); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }
 	@echo "lint: go vet"; go vet ./... && cd lab && go vet $(LAB)
 	@echo "lint: staticcheck"; go run $(STATICCHECK) ./... && cd lab && go run $(STATICCHECK) $(LAB)
 
-test: build lab browser lint ## everything, on a real cluster; about 15 minutes once Kubernetes is compiled
+test: build lab set-up lint ## everything, on a real cluster; about 15 minutes once Kubernetes is compiled
 	@echo "test: packages, with the race detector"
 	go test -race ./...
 	@echo "test: the lab's cluster: brought, killed, mended, removed; in namespaces of its own"
@@ -52,5 +52,5 @@ test-long: test ## everything of test, and the fuzz targets for a minute each
 	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
 
-pictures: build lab browser ## the pictures of the README, taken from the running bot
+pictures: build lab set-up ## the pictures of the README, taken from the running bot
 	@bin/lab pictures docs/pictures
