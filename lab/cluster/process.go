@@ -62,6 +62,15 @@ func (c *Cluster) note(name string, p process) error {
 	return write(c.path("pids", name), string(data))
 }
 
+// Programs says of every program of the cluster, by name, whether it runs.
+func (c *Cluster) Programs() map[string]bool {
+	programs := map[string]bool{}
+	for _, name := range slices.Concat(nodePrograms(), lastPrograms()) {
+		programs[name] = c.running(name)
+	}
+	return programs
+}
+
 // running reports whether the very process that was started still runs.
 func (c *Cluster) running(name string) bool {
 	_, ok := c.find(name)

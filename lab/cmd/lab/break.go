@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -38,16 +39,26 @@ func oneFault(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("name one fault: %s", strings.Join(faults.Names(), ", "))
 	}
-	best, distance := "", 1<<30
-	for _, name := range faults.Names() {
-		if d := levenshtein.ComputeDistance(args[0], name); d < distance {
-			best, distance = name, d
-		}
+	return known("fault", args[0], faults.Names())
+}
+
+// knownShape wants a shape that the store can have, or none.
+func knownShape(shape string) error {
+	if shape == "" {
+		return nil
 	}
-	if distance > 0 {
-		return fmt.Errorf("there is no fault %q; did you mean %s? Known: %s", args[0], best, strings.Join(faults.Names(), ", "))
+	return known("shape", shape, workload.Shapes())
+}
+
+// known wants a name of the list and offers the nearest.
+func known(kind, name string, names []string) error {
+	if slices.Contains(names, name) {
+		return nil
 	}
-	return nil
+	nearest := slices.MinFunc(names, func(a, b string) int {
+		return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
+	})
+	return fmt.Errorf("there is no %s %q; did you mean %s? Known: %s", kind, name, nearest, strings.Join(names, ", "))
 }
 
 func healCommand(f *flags) *cobra.Command {

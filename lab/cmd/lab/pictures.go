@@ -12,6 +12,7 @@ import (
 
 	"redis-session-bot/internal/slack/slacktest"
 	"redis-session-bot/internal/slack/slacktest/browser"
+	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/faults"
 	"redis-session-bot/lab/walk"
 	"redis-session-bot/lab/workload"
@@ -46,6 +47,9 @@ func pictures(ctx context.Context, f *flags, dir string) (failure error) {
 	bot, err := botBinary(f)
 	if err != nil {
 		return err
+	}
+	if f.own() && !cluster.New(cluster.Options{State: f.state}).Exists() {
+		defer func() { failure = errors.Join(failure, stopCluster(f)) }()
 	}
 	if err := up(ctx, f, false); err != nil {
 		return err

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +18,9 @@ func upCommand(f *flags) *cobra.Command {
 		Short: "Bring the cluster and the workload; the last line is the kubeconfig's path",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := knownShape(f.shape); err != nil {
+				return err
+			}
 			return up(cmd.Context(), f, bare)
 		},
 	}
@@ -73,39 +74,4 @@ addresses, volumes. With --kubeconfig only the workload's namespace is removed.`
 			return nil
 		},
 	}
-}
-
-func statusCommand(f *flags) *cobra.Command {
-	output := "text"
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Say what is up",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.needCluster(); err != nil {
-				return err
-			}
-			status, err := workload.Look(cmd.Context(), f.workloadOptions())
-			if err != nil {
-				return err
-			}
-			if output == "json" {
-				return json.NewEncoder(os.Stdout).Encode(status)
-			}
-			fmt.Printf("kubeconfig       %s\nnamespace        %s\n", f.workloadOptions().Kubeconfig, status.Namespace)
-			if status.Shape == "" {
-				fmt.Println("no workload: run lab up")
-				return nil
-			}
-			part := func(name string, p workload.Part) {
-				fmt.Printf("%-16s %d of %d ready  %s\n", name, p.Ready, p.Wanted, p.Why)
-			}
-			fmt.Printf("shape            %s\n", status.Shape)
-			part(workload.Redis, status.Redis)
-			part(workload.Agent, status.Agent)
-			return nil
-		},
-	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
-	return cmd
 }
