@@ -99,7 +99,7 @@ func (c *Cluster) up(ctx context.Context, opts Options) error {
 		name string
 		run  func() error
 	}{
-		{"state folder", func() error { return c.claim(ctx) }},
+		{"state folder", func() error { return c.claimAlone(ctx) }},
 		{"packages", func() error { return installPackages(ctx, c.out) }},
 		{"kubernetes binary", func() (err error) { c.kube, err = buildKube(ctx, opts.Repo, c.out); return err }},
 		{"images", func() (err error) {

@@ -86,6 +86,10 @@ func buildKube(ctx context.Context, repo string, out io.Writer) (string, error) 
 	if err != nil {
 		return "", err
 	}
+	repo, err = filepath.Abs(repo)
+	if err != nil {
+		return "", err
+	}
 	tools := filepath.Join(repo, ".tools")
 	path := filepath.Join(tools, "kube-"+sum)
 	if _, err := os.Stat(path); err == nil {
@@ -124,7 +128,7 @@ func buildKube(ctx context.Context, repo string, out io.Writer) (string, error) 
 // kubeSum is a hash of what the binary is made of.
 func kubeSum(repo string) (string, error) {
 	hash := sha256.New()
-	files := []string{filepath.Join(repo, "lab", "go.mod"), filepath.Join(repo, "lab", "go.sum")}
+	var files []string
 	err := filepath.WalkDir(filepath.Join(repo, "lab", "cmd", "kube"), func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
 			files = append(files, path)
@@ -134,24 +138,26 @@ func kubeSum(repo string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the sources of the lab's Kubernetes: %w", err)
 	}
-	for _, file := range files[2:] {
+	for _, file := range files {
 		if err := hashFile(hash, file); err != nil {
 			return "", err
 		}
 	}
-	// Of the module's files only Kubernetes' own lines count: a new library
-	// of the bot's does not make another Kubernetes.
-	for _, file := range files[:1] {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return "", err
-		}
-		for line := range strings.Lines(string(data)) {
-			if strings.Contains(line, "k8s.io/") || strings.Contains(line, "etcd") || strings.Contains(line, "coredns") {
-				io.WriteString(hash, line)
-			}
+	// Of the module only Kubernetes' own versions count: a new library of the
+	// bot's does not make another Kubernetes.
+	data, err := os.ReadFile(filepath.Join(repo, "lab", "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	var versions []string
+	for line := range strings.Lines(string(data)) {
+		if strings.Contains(line, "k8s.io/") || strings.Contains(line, "etcd") || strings.Contains(line, "coredns") {
+			line, _, _ = strings.Cut(line, "//")
+			versions = append(versions, strings.TrimSpace(line))
 		}
 	}
+	slices.Sort(versions)
+	io.WriteString(hash, strings.Join(versions, "\n"))
 	return hex.EncodeToString(hash.Sum(nil))[:12], nil
 }
 

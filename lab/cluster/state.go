@@ -25,12 +25,17 @@ const recordFile = "lab.json"
 // devicesDir gets the kubelet's socket for devices, wherever its root is.
 const devicesDir = "/var/lib/kubelet/device-plugins"
 
-// claim makes the state folder, or recognises its own. What it kept from
-// before a restart of the machine is of no use and is removed first.
-func (c *Cluster) claim(ctx context.Context) error {
+// claimAlone claims the state folder where no other lab has this machine.
+func (c *Cluster) claimAlone(ctx context.Context) error {
 	if err := c.alone(); err != nil {
 		return err
 	}
+	return c.claim(ctx)
+}
+
+// claim makes the state folder, or recognises its own. What it kept from
+// before a restart of the machine is of no use and is removed first.
+func (c *Cluster) claim(ctx context.Context) error {
 	boot, err := bootID()
 	if err != nil {
 		return err
