@@ -24,15 +24,15 @@ import (
 )
 
 // inside is set for the copy of this test that runs in namespaces of its own.
-const inside = "LAB_TEST_STATE"
+const inside = "LAB_TEST_DISK"
 
 // TestLife takes a cluster of its own through its life. It runs in network,
 // mount and process namespaces of its own: a cluster that somebody uses on this
 // machine is not touched, and when the test is killed the kernel ends all of it.
 func TestLife(t *testing.T) {
-	if os.Getenv(inside) != "" {
-		enter(t)
-		life(t, os.Getenv(inside))
+	if disk := os.Getenv(inside); disk != "" {
+		enter(t, disk)
+		life(t, filepath.Join("/mnt", filepath.Base(filepath.Dir(disk)))) // no other test's name
 		return
 	}
 	if os.Geteuid() != 0 {
@@ -44,14 +44,6 @@ func TestLife(t *testing.T) {
 	// Inside there is no network to load modules by.
 	if _, err := buildKube(t.Context(), "../..", t.Output()); err != nil {
 		t.Fatal(err)
-	}
-	for _, folder := range private() {
-		err := os.Mkdir(folder, 0o755)
-		if err == nil {
-			t.Cleanup(func() { _ = os.Remove(folder) })
-		} else if !errors.Is(err, fs.ErrExist) {
-			t.Fatal(err)
-		}
 	}
 	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLife$", "-test.v")
 	again.Env = append(os.Environ(), inside+"="+t.TempDir())
@@ -65,22 +57,29 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// private are the folders that every cluster of a machine shares.
-func private() []string { return []string{"/run", filepath.Dir(devicesDir), "/var/lib/cni"} }
-
-// enter makes the namespaces what a cluster expects of a machine.
-func enter(t *testing.T) {
+// enter makes the namespaces what a cluster expects of a machine: folders that
+// all clusters of a machine share are empty, and the disk for the state is at
+// /mnt.
+func enter(t *testing.T, disk string) {
 	t.Helper()
-	mount := func(kind, target string, flags uintptr) {
-		if err := syscall.Mount(kind, target, kind, flags, ""); err != nil {
+	mount := func(source, target, kind string, flags uintptr) {
+		t.Helper()
+		if err := os.MkdirAll(target, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mount(source, target, kind, flags, ""); err != nil {
 			t.Fatalf("mount %s: %v", target, err)
 		}
 	}
-	mount("", "/", syscall.MS_REC|syscall.MS_PRIVATE)
-	mount("proc", "/proc", 0)
-	for _, folder := range private() {
-		mount("tmpfs", folder, 0)
+	mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE)
+	mount("proc", "/proc", "proc", 0)
+	mount(disk, "/mnt", "", syscall.MS_BIND)
+	mount("tmpfs", "/run", "tmpfs", 0)
+	mount("/var/lib/dpkg", "/run/dpkg", "", syscall.MS_BIND)
+	for _, folder := range []string{"/tmp", "/var/lib", "/var/log"} {
+		mount("tmpfs", folder, "tmpfs", 0)
 	}
+	mount("/run/dpkg", "/var/lib/dpkg", "", syscall.MS_MOVE)
 	loopback, err := netlink.LinkByName("lo")
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +94,7 @@ func life(t *testing.T, state string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := Options{State: filepath.Join(state, "lab"), Repo: repo, Images: workload.Images, Out: t.Output()}
+	options := Options{State: state, Repo: repo, Images: workload.Images, Out: t.Output()}
 	before := look(t, options)
 
 	c := up(t, options)
@@ -307,9 +306,12 @@ func look(t *testing.T, options Options) map[string][]string {
 		t.Fatal(err)
 	}
 	seen["cgroups"] = cgroups
-	for _, folder := range []string{filepath.Dir(options.State), "/run", filepath.Dir(devicesDir), "/var/lib/cni", podLinksDir, volumesDir, "/etc/cni", "/usr/libexec/kubernetes"} {
+	for _, folder := range []string{"/mnt", "/run", "/tmp", "/var/lib", "/var/log", "/etc/cni", "/usr/libexec"} {
 		_ = filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
-			if err == nil && path != "/run/xtables.lock" && path != "/run/mount" { // iptables' and mount's own
+			if path == "/var/lib/dpkg" {
+				return fs.SkipDir
+			}
+			if err == nil && path != "/run/xtables.lock" && path != "/run/mount" { // iptables' own and mount's own
 				seen["files"] = append(seen["files"], path)
 			}
 			return nil
