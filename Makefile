@@ -49,7 +49,7 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 	exit $$result
 
 test-long: test ## everything of test, and the fuzz targets for a minute each
-	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad; do \
+	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad internal/slack:FuzzBlocks; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
 
 pictures: build lab set-up ## the pictures of the README, taken from the running bot

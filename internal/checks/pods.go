@@ -156,12 +156,25 @@ func orWord(text, otherwise string) string {
 	return text
 }
 
+// writers names who wrote an object, newest first; the controllers' status
+// writes say nothing.
+func writers(what string, e evidence.Evidence, managers []evidence.Manager) string {
+	var b strings.Builder
+	for i := len(managers) - 1; i >= 0; i-- {
+		if m := managers[i]; m.Sub == "" {
+			fmt.Fprintf(&b, "%s written by %s, %s\n", what, m.Name, ago(e.At, m.At))
+		}
+	}
+	return b.String()
+}
+
 // podsRaw lists the pods, the rollout history and the events, as describe would.
 func podsRaw(e evidence.Evidence) string {
 	var b strings.Builder
 	if e.Workload.Exists {
 		fmt.Fprintf(&b, "%s %s: %d wanted, %d ready, %d updated\n\n", e.Workload.Kind, e.Workload.Name, e.Workload.Replicas, e.Workload.Ready, e.Workload.Updated)
 	}
+	b.WriteString(writers("Workload", e, e.Workload.Managers) + writers("Configuration", e, e.Config.Managers))
 	for _, pod := range e.Pods {
 		fmt.Fprintf(&b, "Pod %s: %s, ready %t, node %s, %s\n", pod.Name, pod.Phase, pod.Ready, orWord(pod.Node, "none"), ago(e.At, pod.CreatedAt))
 		for _, c := range pod.Containers {
