@@ -39,8 +39,8 @@ lint: go ## go vet, staticcheck and gofmt over both modules
 test: build lab set-up lint ## everything, on a real cluster; about 15 minutes once Kubernetes is compiled
 	@echo "test: packages, with the race detector"
 	go test -race ./...
-	@echo "test: the lab's cluster: brought, killed, mended, removed; in namespaces of its own"
-	cd lab && go test -count=1 -timeout 20m ./cluster
+	@echo "test: the lab's cluster"
+	cd lab && go test -count=1 -timeout 20m -skip '^TestLife$$' ./cluster
 	@echo "test: live, on a real Kubernetes"
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
 	bin/lab up --cluster-only || exit 1; \
@@ -48,7 +48,8 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 
-test-long: test ## everything of test, and the fuzz targets for a minute each
+test-long: test ## everything of test, the life of a cluster (killed, mended, removed), and the fuzz targets for a minute each
+	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
 	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad internal/slack:FuzzBlocks; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
 
