@@ -50,7 +50,7 @@ func TestClickThroughToAFix(t *testing.T) {
 		}
 	})
 	serve(t, repo, o, workspace.Ready())
-	b, err := browser.Start(t.Context())
+	b, err := browser.Start(context.Background()) // t.Context ends before Close does
 	if err != nil {
 		t.Fatal(err)
 	}
