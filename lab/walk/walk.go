@@ -49,6 +49,9 @@ func ToAFix(b *browser.Browser, workspace *slacktest.Workspace, take func(name s
 		func() error { return b.ClickName("Run all") },
 		func() error { return b.WaitText("Configuration error — certain") },
 		func() error { return b.WaitName("Run all again") },
+		// Opened anew, as the next person finds it: nothing is hovered.
+		func() error { return b.Open(page("U_RESPONDER", "", "light"), 1180, 900) },
+		func() error { return b.WaitName("Plan: repair the configuration") },
 		func() error { return take(Incident) },
 		func() error { return b.ClickName("Plan: repair the configuration") },
 	)

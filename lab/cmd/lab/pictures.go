@@ -55,7 +55,7 @@ func pictures(ctx context.Context, f *flags, dir string) (failure error) {
 		return err
 	}
 	o := f.workloadOptions()
-	defer func() { failure = errors.Join(failure, workload.Down(context.WithoutCancel(ctx), o)) }()
+	defer func() { failure = errors.Join(failure, removeWorkload(ctx, o)) }()
 	if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, "config-error"); err != nil {
 		return err
 	}
@@ -75,10 +75,18 @@ func pictures(ctx context.Context, f *flags, dir string) (failure error) {
 	}
 	defer func() { failure = errors.Join(failure, b.Close()) }()
 	b.Scale = 1.5
+	b.Patience = 2 * time.Minute // a rollout and its verification lie between two pictures
 	take := func(name string) error {
 		fmt.Printf("  %s\n", name)
-		time.Sleep(400 * time.Millisecond) // for the eye: what has just come is drawn
 		return b.Screenshot(filepath.Join(dir, name))
 	}
 	return walk.ToAFix(b, workspace, take)
+}
+
+// removeWorkload removes the namespace even after Ctrl-C, but does not wait for
+// ever for a cluster that no longer answers.
+func removeWorkload(ctx context.Context, o workload.Options) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	return workload.Down(ctx, o)
 }
