@@ -66,19 +66,21 @@ type App struct {
 
 	mu        sync.Mutex
 	connected bool
-	why       string // why not
+	why       string    // why not
+	trouble   string    // why Slack ended the last connection, where a person has to mend it
+	since     time.Time // when the connection stood
 }
 
 // New makes an App. It sends nothing.
 func New(options Options) *App {
 	a := &App{options: options, scopes: &scopes{}, seen: newMemory(options.Now), why: "not started yet"}
-	client := &http.Client{Transport: newPacer(http.DefaultTransport, options.Now), Timeout: 30 * time.Second}
+	client := &http.Client{Transport: newPacer(http.DefaultTransport, options.Now)}
 	settings := []slack.Option{slack.OptionAppLevelToken(options.AppToken), slack.OptionHTTPClient(client), slack.OptionOnResponseHeaders(a.scopes.note)}
 	if options.APIURL != "" {
 		settings = append(settings, slack.OptionAPIURL(options.APIURL))
 	}
 	a.api = slack.New(options.BotToken, settings...)
-	a.socket = socketmode.New(a.api)
+	a.socket = socketmode.New(a.api, socketmode.OptionDebug(true), socketmode.OptionLog(goodbyes{a.left}))
 	a.people = newPeople(a.api, options)
 	a.channels = &channels{api: a.api, allowed: options.Channels, names: map[string]string{}}
 	a.showing = newProjector(a)
@@ -88,17 +90,42 @@ func New(options Options) *App {
 // Roles says who may do what, by the workspace's own users and groups.
 func (a *App) Roles() incident.Roles { return a.people }
 
+// settled is how long a connection stands before it counts, after one that
+// Slack ended for a reason that will not pass by itself.
+const settled = 3 * time.Second
+
 // State reports whether the bot is connected, and why not.
 func (a *App) State() (connected bool, why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.trouble != "" && (!a.connected || a.options.Now().Sub(a.since) < settled) {
+		return false, a.trouble
+	}
 	return a.connected, a.why
+}
+
+// left notes why Slack ended a connection.
+func (a *App) left(reason string) {
+	trouble := ""
+	switch reason {
+	case "link_disabled":
+		trouble = "Slack ends every connection (link_disabled): switch Socket Mode on in the app's settings"
+	case "too_many_websockets":
+		trouble = "Slack ends every connection (too_many_websockets): stop the other processes that use the same app token"
+	}
+	a.mu.Lock()
+	again := a.trouble == trouble
+	a.trouble = trouble
+	a.mu.Unlock()
+	if trouble != "" && !again {
+		a.options.Log.Error(trouble)
+	}
 }
 
 func (a *App) setState(connected bool, why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.connected, a.why = connected, why
+	a.connected, a.why, a.since = connected, why, a.options.Now()
 }
 
 // Changed makes the incident's messages follow it. It returns at once.
@@ -117,6 +144,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	for _, inc := range all {
 		if inc.Open() {
+			a.showing.inherit(inc.ID)
 			a.Changed(inc.ID)
 		}
 	}

@@ -55,7 +55,7 @@ func (a *App) Check(ctx context.Context) []error {
 	if err != nil {
 		return []error{a.explain("SLACK_BOT_TOKEN", err)}
 	}
-	a.people.setTeam(self.TeamID)
+	a.people.is(self)
 	var wrong []error
 	granted := a.scopes.list()
 	for _, need := range needed {
@@ -66,7 +66,11 @@ func (a *App) Check(ctx context.Context) []error {
 	if _, _, err := a.socket.OpenContext(ctx); err != nil {
 		wrong = append(wrong, a.explain("SLACK_APP_TOKEN", err))
 	}
-	return append(wrong, a.checkChannels(ctx, self.User)...)
+	kinds := []string{"public_channel"}
+	if slices.Contains(granted, "groups:read") {
+		kinds = append(kinds, "private_channel")
+	}
+	return append(wrong, a.checkChannels(ctx, self.User, kinds)...)
 }
 
 func (a *App) checkTokens() []error {
@@ -105,14 +109,14 @@ func (a *App) explain(token string, err error) error {
 }
 
 // checkChannels looks for the configured channels that are not patterns.
-func (a *App) checkChannels(ctx context.Context, self string) []error {
+func (a *App) checkChannels(ctx context.Context, self string, kinds []string) []error {
 	if len(a.options.Channels) == 0 {
 		return []error{errors.New("slack.channels is empty: name the channels where the bot answers")}
 	}
 	byName := map[string]slack.Channel{}
 	cursor := ""
 	for {
-		page, next, err := a.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{Cursor: cursor, ExcludeArchived: true, Limit: 200})
+		page, next, err := a.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{Cursor: cursor, ExcludeArchived: true, Limit: 200, Types: kinds})
 		if err != nil {
 			return []error{fmt.Errorf("list the channels: %w", a.withoutTokens(err))}
 		}
@@ -123,6 +127,10 @@ func (a *App) checkChannels(ctx context.Context, self string) []error {
 			break
 		}
 	}
+	private := ": invite it there, if the channel is private"
+	if !slices.Contains(kinds, "private_channel") {
+		private = ": a private one needs the scopes groups:read and groups:history"
+	}
 	var wrong []error
 	for _, pattern := range a.options.Channels {
 		name := strings.TrimPrefix(pattern, "#")
@@ -132,7 +140,7 @@ func (a *App) checkChannels(ctx context.Context, self string) []error {
 		channel, there := byName[name]
 		switch {
 		case !there:
-			wrong = append(wrong, fmt.Errorf("there is no channel %s that the bot can see", pattern))
+			wrong = append(wrong, fmt.Errorf("there is no channel %s that the bot can see%s", pattern, private))
 		case !channel.IsMember:
 			wrong = append(wrong, fmt.Errorf("the bot is not in #%s: invite it there with /invite @%s", channel.Name, self))
 		}

@@ -21,24 +21,26 @@ const (
 	maxNote     = 500    // of one note: escaping makes up to five of one
 	maxSummary  = 2_900  // of the plain text beside the blocks
 	maxButton   = 75
-	maxActions  = 25
+	maxActions  = 25 // of one row
 	maxTitle    = 100
 	maxQuestion = 300
 	maxAnswer   = 30
-	maxValue    = 500 // Slack takes 2,000; IDs are short
+	maxValue    = 500    // Slack takes 2,000; IDs are short
+	maxAll      = 12_500 // of all blocks
+	maxURL      = 2_000
 )
 
 // Blocks draws a View in Block Kit, and gives its plain text. All running
 // text goes into rich text, where nothing that it says can format or mention.
 func Blocks(view commands.View) ([]slack.Block, string) {
-	d := &drawing{left: maxMessage}
+	d := &drawing{left: maxMessage, rows: rowsIn(view.Parts)}
 	for _, part := range view.Parts {
 		d.part(part)
 	}
 	if d.full {
 		d.blocks = append(d.blocks, plainContext("… more than fits into one message."))
 	}
-	return d.blocks, escape(cut(view.Summary, maxSummary))
+	return d.blocks, orElse(escape(cut(view.Summary, maxSummary)), "…")
 }
 
 // drawing is the blocks so far, and how much text they may still hold.
@@ -46,16 +48,32 @@ type drawing struct {
 	blocks []slack.Block
 	left   int  // code points of text
 	size   int  // code points of JSON so far
+	rows   int  // of buttons that are still to come
 	full   bool // something was left out
 }
 
+// rowsIn counts the blocks that the buttons of a view take.
+func rowsIn(parts []commands.Part) int {
+	rows := 0
+	for _, part := range parts {
+		if buttons, ok := part.(commands.Buttons); ok {
+			rows += (len(buttons.Buttons) + maxActions - 1) / maxActions
+		}
+	}
+	return rows
+}
+
 // add puts a block into the message, while there is room for it. Buttons are
-// the way on: they have room of their own.
+// the way on: room is kept for those that are still to come. One block is
+// kept for the note that something was left out.
 func (d *drawing) add(block slack.Block) {
 	data, err := json.Marshal(block)
 	size := utf8.RuneCount(data)
-	_, buttons := block.(*slack.ActionBlock)
-	if err != nil || len(d.blocks) >= maxBlocks-2 || !buttons && d.size+size > maxJSON {
+	kept, room := 1+min(d.rows, maxBlocks/2), maxJSON
+	if _, buttons := block.(*slack.ActionBlock); buttons {
+		kept, room = 1, maxAll
+	}
+	if err != nil || len(d.blocks)+kept >= maxBlocks || d.size+size > room {
 		d.full = true
 		return
 	}
@@ -67,7 +85,7 @@ func (d *drawing) part(part commands.Part) {
 	switch p := part.(type) {
 	case commands.Heading:
 		if text := d.take(p.Text, maxHeader); strings.TrimSpace(text) != "" {
-			d.add(slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, text, true, false)))
+			d.add(slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, text, false, false)))
 		}
 	case commands.Paragraph:
 		if elements := d.elements(p.Text); len(elements) > 0 {
@@ -86,7 +104,11 @@ func (d *drawing) part(part commands.Part) {
 
 // take cuts a text to a block's limit and to what the message may still hold.
 func (d *drawing) take(text string, limit int) string {
-	text = cut(clean(text), min(limit, d.left))
+	text = clean(text)
+	if d.left < limit && d.left < len([]rune(text)) {
+		d.full = true
+	}
+	text = cut(text, min(limit, d.left))
 	d.left -= len([]rune(text))
 	return text
 }
@@ -109,13 +131,25 @@ func (d *drawing) elements(text commands.Text) []slack.RichTextSectionElement {
 func (d *drawing) element(span commands.Span, room int) (slack.RichTextSectionElement, int) {
 	switch span.Kind {
 	case commands.Emoji:
-		return slack.NewRichTextSectionEmojiElement(span.Text, 0, nil), 1
+		if name := emojiName(span.Text); name != "" {
+			return slack.NewRichTextSectionEmojiElement(name, 0, nil), 1
+		}
+		return nil, 0
 	case commands.Person:
-		return slack.NewRichTextSectionUserElement(span.Text, nil), 1
+		if who := id(span.Text); who != "" {
+			return slack.NewRichTextSectionUserElement(who, nil), 1
+		}
+		return nil, 0
 	case commands.Channel:
-		return slack.NewRichTextSectionChannelElement(span.Text, nil), 1
+		if where := id(span.Text); where != "" {
+			return slack.NewRichTextSectionChannelElement(where, nil), 1
+		}
+		return nil, 0
 	case commands.Clock:
 		fallback := span.At.UTC().Format("15:04 UTC")
+		if span.At.Unix() <= 0 {
+			return slack.NewRichTextSectionTextElement(fallback, nil), len(fallback)
+		}
 		return slack.NewRichTextSectionDateElement(span.At.Unix(), "{time}", nil, &fallback), 1
 	}
 	written := d.take(span.Text, room)
@@ -123,7 +157,7 @@ func (d *drawing) element(span commands.Span, room int) (slack.RichTextSectionEl
 		return nil, 0
 	}
 	size := len([]rune(written))
-	if span.Kind == commands.Link {
+	if span.Kind == commands.Link && isWeb(span.URL) {
 		return slack.NewRichTextSectionLinkElement(span.URL, written, nil), size
 	}
 	var style *slack.RichTextSectionTextStyle
@@ -138,59 +172,54 @@ func (d *drawing) element(span commands.Span, room int) (slack.RichTextSectionEl
 	return slack.NewRichTextSectionTextElement(written, style), size
 }
 
-// note is small print. With a person or a time in it, it is mrkdwn of words
-// that are escaped; otherwise plain text.
+// note is small print. With a person, a time or an emoji in it, it is mrkdwn
+// of words that are escaped; otherwise plain text.
 func (d *drawing) note(note commands.Note) {
-	var b strings.Builder
-	marked, room := false, maxNote
+	var marked, plain strings.Builder
+	marks, room := false, maxNote
+	mark := func(format string, args ...any) {
+		marks = true
+		fmt.Fprintf(&marked, format, args...)
+	}
 	for _, span := range note.Text {
 		switch span.Kind {
 		case commands.Person:
-			marked = true
-			fmt.Fprintf(&b, "<@%s>", id(span.Text))
+			if who := id(span.Text); who != "" {
+				mark("<@%s>", who)
+			}
 		case commands.Channel:
-			marked = true
-			fmt.Fprintf(&b, "<#%s>", id(span.Text))
+			if where := id(span.Text); where != "" {
+				mark("<#%s>", where)
+			}
+		case commands.Emoji:
+			if name := emojiName(span.Text); name != "" {
+				mark(":%s:", name)
+			}
 		case commands.Clock:
-			marked = true
-			fmt.Fprintf(&b, "<!date^%d^{time}|%s>", span.At.Unix(), span.At.UTC().Format("15:04 UTC"))
+			fallback := span.At.UTC().Format("15:04 UTC")
+			if span.At.Unix() <= 0 {
+				mark("%s", fallback)
+				continue
+			}
+			mark("<!date^%d^{time}|%s>", span.At.Unix(), fallback)
 		default:
 			written := d.take(span.Text, room)
 			room -= len([]rune(written))
-			b.WriteString(escape(harmless(written)))
+			plain.WriteString(written)
+			marked.WriteString(harmless(written))
 		}
 	}
 	switch {
-	case strings.TrimSpace(b.String()) == "":
-	case marked:
-		d.add(slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, b.String(), false, false)))
+	case strings.TrimSpace(marked.String()) == "":
+	case marks: // verbatim: no address in it becomes a link by itself
+		d.add(slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, marked.String(), false, true)))
 	default:
-		d.add(plainContext(note.Text.String()))
+		d.add(plainContext(plain.String()))
 	}
 }
 
 func plainContext(text string) slack.Block {
-	return slack.NewContextBlock("", slack.NewTextBlockObject(slack.PlainTextType, cut(clean(text), maxText), false, false))
-}
-
-// id keeps the letters of an ID, so that nothing else can stand in a mention.
-func id(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
-			return r
-		}
-		return -1
-	}, text)
-}
-
-// harmless breaks the marks of mrkdwn with a joiner that nobody sees.
-func harmless(text string) string {
-	return strings.NewReplacer("*", "*\u2060", "_", "_\u2060", "~", "~\u2060", "`", "`\u2060").Replace(text)
-}
-
-// escape is what Slack asks for in text: no tag can begin.
-func escape(text string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(clean(text))
+	return slack.NewContextBlock("", slack.NewTextBlockObject(slack.PlainTextType, text, false, false))
 }
 
 // code draws text as the cluster wrote it. Rich text has no fence that its
@@ -202,59 +231,8 @@ func (d *drawing) code(code commands.Code) {
 		return
 	}
 	if rest := strings.Count(all, "\n") - strings.Count(shown, "\n"); len([]rune(all)) > len([]rune(shown)) {
-		shown += fmt.Sprintf("\n… %d more lines in the file", max(rest, 1))
+		shown += fmt.Sprintf("\n… %d more lines", max(rest, 1))
 	}
 	d.add(slack.NewRichTextBlock("", &slack.RichTextPreformatted{Type: slack.RTEPreformatted,
 		Elements: []slack.RichTextSectionElement{slack.NewRichTextSectionTextElement(shown, nil)}}))
-}
-
-func (d *drawing) buttons(buttons commands.Buttons) {
-	var elements []slack.BlockElement
-	for i, button := range buttons.Buttons {
-		if i == maxActions {
-			break
-		}
-		drawn := slack.NewButtonBlockElement(button.ID, cut(button.Value, maxValue), slack.NewTextBlockObject(slack.PlainTextType, cut(orElse(strings.TrimSpace(clean(button.Label)), button.ID), maxButton), true, false))
-		switch button.Style {
-		case commands.Primary:
-			drawn.Style = slack.StylePrimary
-		case commands.Danger:
-			drawn.Style = slack.StyleDanger
-		}
-		if c := button.Confirm; c != nil {
-			plain := func(text string, limit int) *slack.TextBlockObject {
-				return slack.NewTextBlockObject(slack.PlainTextType, cut(clean(text), limit), false, false)
-			}
-			drawn.Confirm = slack.NewConfirmationBlockObject(plain(c.Title, maxTitle), plain(c.Text, maxQuestion), plain(c.Yes, maxAnswer), plain(c.No, maxAnswer))
-		}
-		elements = append(elements, drawn)
-	}
-	if len(elements) > 0 {
-		d.add(slack.NewActionBlock("", elements...))
-	}
-}
-
-// cut shortens a text to n code points.
-func cut(text string, n int) string {
-	runes := []rune(text)
-	if len(runes) <= n {
-		return text
-	}
-	if n <= 1 {
-		return ""
-	}
-	return string(runes[:n-1]) + "…"
-}
-
-// clean takes out what is no character, and controls that reorder text.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r < 0x20, r == 0x7f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "�"))
 }

@@ -2,8 +2,11 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -21,10 +24,13 @@ const workers = 16
 // the incident service.
 const answerWithin = 30 * time.Second
 
-// listen reads what Slack sends until ctx or the connection's life ends.
-// Everything is acknowledged first and worked on after.
+// listen reads what Slack sends until ctx or the connection's life ends, and
+// waits for the work on it. Everything is acknowledged first and worked on after.
 func (a *App) listen(ctx context.Context, ended chan error) {
 	slots := make(chan struct{}, workers)
+	strange := map[string]bool{} // kinds that were logged
+	var work sync.WaitGroup
+	defer work.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,20 +40,53 @@ func (a *App) listen(ctx context.Context, ended chan error) {
 			return
 		case event := <-a.socket.Events:
 			a.note(event)
+			if bad, ok := event.Data.(*socketmode.ErrorBadMessage); ok {
+				a.strange(ctx, bad, strange)
+			}
 			if event.Request == nil || !a.isRequest(event.Type) {
 				continue
 			}
-			if err := a.socket.AckCtx(ctx, event.Request.EnvelopeID, nil); err != nil {
-				a.options.Log.Warn("acknowledge", "err", a.withoutTokens(err))
-			}
-			go func() {
-				slots <- struct{}{}
+			a.acknowledge(ctx, event.Request.EnvelopeID)
+			work.Go(func() {
+				select {
+				case slots <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
 				defer func() { <-slots }()
 				a.work(ctx, event)
-			}()
+			})
 		}
 	}
 }
+
+func (a *App) acknowledge(ctx context.Context, envelope string) {
+	if err := a.socket.AckCtx(ctx, envelope, nil); err != nil {
+		a.options.Log.Warn("acknowledge", "err", a.withoutTokens(err))
+	}
+}
+
+// strange acknowledges an envelope that slack-go does not understand, so that
+// Slack stops sending it, and logs each kind once.
+func (a *App) strange(ctx context.Context, bad *socketmode.ErrorBadMessage, logged map[string]bool) {
+	var envelope struct {
+		ID   string `json:"envelope_id"`
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(bad.Message, &envelope); err != nil || envelope.ID == "" {
+		return
+	}
+	a.acknowledge(ctx, envelope.ID)
+	if kind := cut(envelope.Type, maxKind); !logged[kind] && len(logged) < maxKinds {
+		logged[kind] = true
+		a.options.Log.Warn("an envelope that is not understood", "type", kind, "err", a.withoutTokens(bad.Cause))
+	}
+}
+
+const (
+	maxKind  = 60
+	maxKinds = 100
+)
 
 func (a *App) isRequest(kind socketmode.EventType) bool {
 	switch kind {
@@ -65,7 +104,14 @@ func (a *App) note(event socketmode.Event) {
 		a.options.Log.Info("connected to Slack")
 	case socketmode.EventTypeConnecting:
 		a.setState(false, "connecting")
-	case socketmode.EventTypeConnectionError, socketmode.EventTypeInvalidAuth, socketmode.EventTypeIncomingError:
+	case socketmode.EventTypeConnectionError:
+		why := "no connection to Slack"
+		if trouble, ok := event.Data.(*slack.ConnectionErrorEvent); ok {
+			why = fmt.Sprintf("%s: %v", why, a.withoutTokens(trouble.ErrorObj))
+		}
+		a.setState(false, why)
+		a.options.Log.Warn(why)
+	case socketmode.EventTypeInvalidAuth, socketmode.EventTypeIncomingError:
 		a.setState(false, fmt.Sprintf("Slack: %s", event.Type))
 	case socketmode.EventTypeErrorWriteFailed:
 		a.options.Log.Warn("an acknowledgement was not written; Slack will deliver the request again")
@@ -89,13 +135,26 @@ func (a *App) work(ctx context.Context, event socketmode.Event) {
 		a.clicked(ctx, payload)
 	case slackevents.EventsAPIEvent:
 		if mention, ok := payload.InnerEvent.Data.(*slackevents.AppMentionEvent); ok && mention.BotID == "" {
-			_, text, _ := strings.Cut(mention.Text, ">")
 			a.answer(ctx, request{id: mention.Channel + mention.TimeStamp, user: mention.User, team: payload.TeamID,
-				channel: mention.Channel, thread: mention.ThreadTimeStamp, text: text})
+				channel: mention.Channel, thread: mention.ThreadTimeStamp, text: afterMention(mention.Text, a.people.self(ctx))})
 		}
 	default:
-		a.options.Log.Info("an envelope of a kind that the bot does not use", "type", string(event.Type))
+		a.options.Log.Debug("an envelope of a kind that the bot does not use", "type", string(event.Type))
 	}
+}
+
+// afterMention is what somebody says to the bot: what stands after its name,
+// or before it when nothing does, as it was typed.
+func afterMention(text, self string) string {
+	name := regexp.MustCompile(`<@` + regexp.QuoteMeta(self) + `(\|[^>]*)?>`)
+	if self == "" {
+		name = regexp.MustCompile(`<@[^>]*>`)
+	}
+	if at := name.FindStringIndex(text); at != nil {
+		before, after := text[:at[0]], text[at[1]:]
+		text = orElse(strings.TrimSpace(after), before)
+	}
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(strings.TrimSpace(text))
 }
 
 // clicked answers each pressed button of a payload.
@@ -109,16 +168,18 @@ func (a *App) clicked(ctx context.Context, payload slack.InteractionCallback) {
 	}
 	for _, action := range payload.ActionCallback.BlockActions {
 		a.answer(ctx, request{id: payload.User.ID + action.ActionTs + action.ActionID, user: payload.User.ID, team: payload.User.TeamID,
-			channel: payload.Channel.ID, channelName: payload.Channel.Name, thread: thread, action: action.ActionID, value: action.Value,
+			channel: payload.Channel.ID, channelName: payload.Channel.Name, thread: thread, message: orElse(payload.Container.MessageTs, payload.Message.Timestamp),
+			action: actionOf(action.ActionID), value: action.Value,
 			response: payload.ResponseURL})
 	}
 }
 
 // request is what somebody asked for, in Slack's terms.
 type request struct {
-	id, user, team, channel, channelName, thread string
-	text, action, value                          string
-	response                                     string // URL for an answer to that person alone
+	id, user, team, channel, channelName string
+	thread, message                      string // where it came from; message is that of a button
+	text, action, value                  string
+	response                             string // URL for an answer to that person alone
 }
 
 // answer lets the handler answer, once, in a channel where it may.
@@ -130,12 +191,35 @@ func (a *App) answer(ctx context.Context, r request) {
 		a.whisper(ctx, r, commands.View{Summary: says, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: says}}}}})
 		return
 	}
-	actor := incident.Actor{ID: r.user, Name: a.people.name(ctx, r.user), Team: orElse(r.team, a.people.team())}
+	actor := incident.Actor{ID: r.user, Name: a.people.name(ctx, r.user), Team: r.team}
+	if own, err := a.people.bot(ctx); actor.Team == "" && err == nil {
+		actor.Team = own.team
+	}
 	reply := a.Handler.Handle(ctx, commands.Request{Actor: actor, Place: incident.Place{Channel: r.channel}, Thread: r.thread,
-		Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Dedup: r.id})
+		Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Incident: a.incidentAt(ctx, r), Dedup: r.id})
 	if reply.Whisper != nil {
 		a.whisper(ctx, r, *reply.Whisper)
 	}
+}
+
+// incidentAt is the incident that is shown where a request came from; "" for
+// none, or when it cannot be known.
+func (a *App) incidentAt(ctx context.Context, r request) string {
+	if r.thread == "" && r.message == "" {
+		return ""
+	}
+	all, err := a.Incidents.List(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, inc := range all {
+		for _, ref := range inc.Shown {
+			if at := parseShown(ref); at.channel == r.channel && at.ts != "" && (at.ts == r.thread || at.ts == r.message) {
+				return inc.ID
+			}
+		}
+	}
+	return ""
 }
 
 // whisper answers one person alone: where the bot is in the channel as an

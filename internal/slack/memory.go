@@ -6,21 +6,25 @@ import (
 )
 
 // memory remembers what has been worked on, since Slack delivers again what
-// it thinks was not acknowledged.
+// it thinks was not acknowledged. It forgets by generations, so that it is
+// bounded in size and in age.
 type memory struct {
 	now func() time.Time
 
-	mu   sync.Mutex
-	seen map[string]time.Time
+	mu       sync.Mutex
+	since    time.Time // when the young generation began
+	young    map[string]bool
+	old      map[string]bool
+	capacity int // of one generation
 }
 
 const (
-	remembered  = 10 * time.Minute
-	rememberMax = 10_000
+	remembered  = 10 * time.Minute // at least; Slack gives up far sooner
+	rememberMax = 5_000
 )
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{now: now, seen: map[string]time.Time{}}
+	return &memory{now: now, young: map[string]bool{}, capacity: rememberMax}
 }
 
 // first reports whether an ID comes for the first time. No ID is always the first.
@@ -30,17 +34,12 @@ func (m *memory) first(id string) bool {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
-	if _, again := m.seen[id]; again {
+	if now := m.now(); len(m.young) >= m.capacity || now.Sub(m.since) > remembered {
+		m.old, m.young, m.since = m.young, map[string]bool{}, now
+	}
+	if m.young[id] || m.old[id] {
 		return false
 	}
-	if len(m.seen) >= rememberMax {
-		for old, at := range m.seen {
-			if now.Sub(at) > remembered {
-				delete(m.seen, old)
-			}
-		}
-	}
-	m.seen[id] = now
+	m.young[id] = true
 	return true
 }

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,21 +22,30 @@ type people struct {
 	now        func() time.Time
 
 	mu     sync.Mutex
-	own    string // ID of the bot's own workspace
+	own    identity
 	users  map[string]cached[*slack.User]
 	groups map[string]cached[[]string] // members by group ID
 	ids    cached[map[string]string]   // group ID by handle
 }
 
+// identity is who the bot is.
+type identity struct{ team, user string }
+
+// cached is something that Slack said, and when.
 type cached[T any] struct {
 	value T
-	until time.Time
+	at    time.Time
+}
+
+// fresh reports whether it was said no longer than limit ago.
+func (c cached[T]) fresh(now time.Time, limit time.Duration) bool {
+	return !c.at.IsZero() && now.Sub(c.at) < limit
 }
 
 // A changed role counts within a minute, a changed name within five.
 const (
-	groupsLive = time.Minute
-	usersLive  = 5 * time.Minute
+	rolesLive = time.Minute
+	namesLive = 5 * time.Minute
 )
 
 func newPeople(api *slack.Client, o Options) *people {
@@ -43,24 +53,44 @@ func newPeople(api *slack.Client, o Options) *people {
 		users: map[string]cached[*slack.User]{}, groups: map[string]cached[[]string]{}}
 }
 
-func (p *people) team() string {
+// bot asks Slack who the bot is, once.
+func (p *people) bot(ctx context.Context) (identity, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.own
-}
-
-func (p *people) setTeam(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.own = id
-}
-
-// user asks Slack for a user.
-func (p *people) user(ctx context.Context, id string) (*slack.User, error) {
-	p.mu.Lock()
-	kept, ok := p.users[id]
+	own := p.own
 	p.mu.Unlock()
-	if ok && p.now().Before(kept.until) {
+	if own.team != "" {
+		return own, nil
+	}
+	answer, err := p.api.AuthTestContext(ctx)
+	if err != nil {
+		return identity{}, fmt.Errorf("ask Slack who the bot is: %w", err)
+	}
+	p.is(answer)
+	return identity{answer.TeamID, answer.UserID}, nil
+}
+
+// is keeps what Slack says of the bot.
+func (p *people) is(answer *slack.AuthTestResponse) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.own = identity{answer.TeamID, answer.UserID}
+}
+
+// self is the bot's user ID; "" when Slack does not say.
+func (p *people) self(ctx context.Context) string {
+	own, err := p.bot(ctx)
+	if err != nil {
+		return ""
+	}
+	return own.user
+}
+
+// user asks Slack for a user, unless it said so lately.
+func (p *people) user(ctx context.Context, id string, lately time.Duration) (*slack.User, error) {
+	p.mu.Lock()
+	kept := p.users[id]
+	p.mu.Unlock()
+	if kept.fresh(p.now(), lately) {
 		return kept.value, nil
 	}
 	user, err := p.api.GetUserInfoContext(ctx, id)
@@ -69,13 +99,13 @@ func (p *people) user(ctx context.Context, id string) (*slack.User, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.users[id] = cached[*slack.User]{user, p.now().Add(usersLive)}
+	p.users[id] = cached[*slack.User]{user, p.now()}
 	return user, nil
 }
 
 // name is how people call a user; the ID where Slack does not say.
 func (p *people) name(ctx context.Context, id string) string {
-	user, err := p.user(ctx, id)
+	user, err := p.user(ctx, id, namesLive)
 	if err != nil {
 		return id
 	}
@@ -89,31 +119,37 @@ func (p *people) name(ctx context.Context, id string) string {
 
 // Allows implements incident.Roles. Whoever cannot be looked up may not.
 func (p *people) Allows(ctx context.Context, actor incident.Actor, role incident.Role) error {
-	user, err := p.user(ctx, actor.ID)
+	user, err := p.user(ctx, actor.ID, rolesLive)
 	if err != nil {
 		return &incident.Refusal{Says: "Slack does not tell me who you are just now, so I do nothing. Try again in a minute.", Err: err}
 	}
-	if says := p.outsider(user); says != "" {
+	own, err := p.bot(ctx)
+	if err != nil {
+		return &incident.Refusal{Says: "Slack does not tell me which workspace is mine just now, so I do nothing. Try again in a minute.", Err: err}
+	}
+	if says := own.outsider(user); says != "" {
 		return &incident.Refusal{Says: says}
 	}
 	lists := [][]string{p.approvers}
 	if role == incident.Responder {
 		lists = append(lists, p.responders)
 	}
+	var unknown error // a group that cannot be asked for takes nothing from those who are named elsewhere
 	for _, list := range lists {
 		member, err := p.isIn(ctx, user.ID, list)
-		if err != nil {
-			return &incident.Refusal{Says: "Slack does not tell me who is in the user groups just now, so I do nothing. Try again in a minute.", Err: err}
-		}
 		if member {
 			return nil
 		}
+		unknown = errors.Join(unknown, err)
+	}
+	if unknown != nil {
+		return &incident.Refusal{Says: "Slack does not tell me who is in the user groups just now, so I do nothing. Try again in a minute.", Err: unknown}
 	}
 	return p.deny(ctx, user.ID, role)
 }
 
 // outsider says why a user may never do anything; "" for a member.
-func (p *people) outsider(user *slack.User) string {
+func (own identity) outsider(user *slack.User) string {
 	switch {
 	case user.Deleted:
 		return "This account is deactivated."
@@ -121,7 +157,7 @@ func (p *people) outsider(user *slack.User) string {
 		return "A bot may not ask me for anything."
 	case user.IsRestricted || user.IsUltraRestricted:
 		return "Guests may not use me. Ask a responder."
-	case user.IsStranger || p.team() != "" && user.TeamID != "" && user.TeamID != p.team():
+	case user.IsStranger || user.TeamID != own.team:
 		return "Members of other workspaces may not use me. Ask a responder."
 	}
 	return ""
@@ -157,43 +193,51 @@ func (p *people) nameAll(ctx context.Context, list []string) string {
 	return strings.Join(names, ", ")
 }
 
-func isUser(id string) bool { return strings.HasPrefix(id, "U") || strings.HasPrefix(id, "W") }
+// isUser reports whether a name in a list is a user's ID: capitals and digits
+// after the letter of its kind, which no handle has.
+func isUser(name string) bool { return isID(name, "UW") }
 
-// isIn reports whether a user is in a list of user IDs, group IDs and handles.
+func isID(name, kinds string) bool {
+	return len(name) > 1 && strings.ContainsRune(kinds, rune(name[0])) && name == id(name)
+}
+
+// isIn reports whether a user is in a list of user IDs, group IDs and
+// handles. An error means that a group of it could not be asked for.
 func (p *people) isIn(ctx context.Context, user string, list []string) (bool, error) {
 	if slices.Contains(list, user) {
 		return true, nil
 	}
+	var unknown error
 	for _, who := range list {
 		if isUser(who) {
 			continue
 		}
 		members, err := p.members(ctx, who)
-		if err != nil {
-			return false, err
-		}
 		if slices.Contains(members, user) {
 			return true, nil
 		}
+		unknown = errors.Join(unknown, err)
 	}
-	return false, nil
+	return false, unknown
 }
 
-// members lists a group by its ID or @handle.
+// members lists a group by its ID or handle, with or without its @.
 func (p *people) members(ctx context.Context, group string) ([]string, error) {
-	if handle, ok := strings.CutPrefix(group, "@"); ok {
+	if !isID(group, "S") {
+		handle := strings.TrimPrefix(group, "@")
 		ids, err := p.handles(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if group, ok = ids[handle]; !ok {
+		known := false
+		if group, known = ids[handle]; !known {
 			return nil, fmt.Errorf("there is no user group @%s", handle)
 		}
 	}
 	p.mu.Lock()
-	kept, ok := p.groups[group]
+	kept := p.groups[group]
 	p.mu.Unlock()
-	if ok && p.now().Before(kept.until) {
+	if kept.fresh(p.now(), rolesLive) {
 		return kept.value, nil
 	}
 	members, err := p.api.GetUserGroupMembersContext(ctx, group)
@@ -202,15 +246,16 @@ func (p *people) members(ctx context.Context, group string) ([]string, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.groups[group] = cached[[]string]{members, p.now().Add(groupsLive)}
+	p.groups[group] = cached[[]string]{members, p.now()}
 	return members, nil
 }
 
+// handles gives the IDs of the groups that are in use, by handle.
 func (p *people) handles(ctx context.Context) (map[string]string, error) {
 	p.mu.Lock()
 	kept := p.ids
 	p.mu.Unlock()
-	if p.now().Before(kept.until) {
+	if kept.fresh(p.now(), rolesLive) {
 		return kept.value, nil
 	}
 	all, err := p.api.GetUserGroupsContext(ctx)
@@ -223,6 +268,6 @@ func (p *people) handles(ctx context.Context) (map[string]string, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ids = cached[map[string]string]{ids, p.now().Add(groupsLive)}
+	p.ids = cached[map[string]string]{ids, p.now()}
 	return ids, nil
 }

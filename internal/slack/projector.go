@@ -26,7 +26,8 @@ type projector struct {
 	mu      sync.Mutex
 	ctx     context.Context
 	signals map[string]chan struct{}
-	waiting []string // changed before the start
+	waiting []string        // changed before the start
+	doubts  map[string]bool // incidents and messages that may be in Slack although nobody remembers where
 	posts   map[string]*rate.Limiter
 	edits   *rate.Limiter
 	work    sync.WaitGroup
@@ -45,7 +46,7 @@ const (
 )
 
 func newProjector(app *App) *projector {
-	return &projector{app: app, signals: map[string]chan struct{}{}, posts: map[string]*rate.Limiter{},
+	return &projector{app: app, signals: map[string]chan struct{}{}, doubts: map[string]bool{}, posts: map[string]*rate.Limiter{},
 		edits: rate.NewLimiter(rate.Every(editEvery), editBurst)}
 }
 
@@ -92,10 +93,10 @@ func (p *projector) follow(ctx context.Context, id string, signal chan struct{})
 			return
 		case <-signal:
 		}
-		err := p.pass(ctx, id, signal)
+		err := p.guarded(ctx, id)
 		if err == nil {
 			pause = retryMin
-			sleep(ctx, passEvery)
+			_ = wait(ctx, passEvery) // the loop sees that ctx has ended
 			continue
 		}
 		if ctx.Err() != nil {
@@ -104,21 +105,12 @@ func (p *projector) follow(ctx context.Context, id string, signal chan struct{})
 		p.app.options.Log.Warn("show", "incident", id, "err", p.app.withoutTokens(err))
 		var limited *slack.RateLimitedError
 		if errors.As(err, &limited) {
-			sleep(ctx, limited.RetryAfter)
+			_ = wait(ctx, limited.RetryAfter)
 		} else {
-			sleep(ctx, pause)
+			_ = wait(ctx, pause)
 			pause = min(2*pause, retryMax)
 		}
 		p.changed(id)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 
@@ -136,33 +128,55 @@ func parseShown(ref string) shown {
 	return shown{words[0], words[1], words[2], strings.TrimPrefix(words[3], "-")}
 }
 
-// pass makes every message equal to the incident as it is now, and begins
-// again when it has changed meanwhile, so that its first message is never old.
-func (p *projector) pass(ctx context.Context, id string, signal chan struct{}) error {
+// guarded is a pass that a fault of the bot's own does not end the bot with.
+func (p *projector) guarded(ctx context.Context, id string) (err error) {
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			err = fmt.Errorf("draw %s: %v", id, trouble)
+		}
+	}()
+	return p.pass(ctx, id)
+}
+
+// pass makes every message equal to the incident. It reads the incident anew
+// after each call of Slack, so that no message is old when it is shown, and
+// goes on behind that message, so that a busy one does not starve the others.
+// What Slack refuses for good is told at the end; the other messages are shown.
+func (p *projector) pass(ctx context.Context, id string) error {
+	done := map[string]bool{}
+	root := ""
+	var refused error
 	for {
 		inc, err := p.app.Incidents.Get(ctx, id)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", id, err)
 		}
-		again := false
-		root := ""
+		worked := false
 		for i, message := range p.app.Handler.Messages(inc) {
-			at, worked, err := p.show(ctx, inc, message, root)
-			if err != nil {
-				return fmt.Errorf("%s: %w", message.Key, err)
+			if done[message.Key] {
+				continue
 			}
-			if i == 0 {
+			done[message.Key] = true
+			var at string
+			at, worked, err = p.show(ctx, inc, message, root)
+			switch {
+			case err != nil && (i == 0 || !final(err)):
+				return fmt.Errorf("%s: %w", message.Key, err)
+			case err != nil:
+				refused = errors.Join(refused, fmt.Errorf("%s: %w", message.Key, err))
+			case i == 0:
 				root = at
 			}
-			if worked && len(signal) > 0 {
-				again = true
+			if worked {
 				break
 			}
 		}
-		if !again {
-			return nil
+		if !worked {
+			if refused == nil {
+				p.trust(id)
+			}
+			return refused
 		}
-		<-signal
 	}
 }
 
@@ -174,42 +188,41 @@ func (p *projector) show(ctx context.Context, inc incident.Incident, message com
 	if err != nil {
 		return "", false, err
 	}
-	now := parseShown(inc.Shown[message.Key])
-	is := now
-	if now.ts != "" && now.digest != digest {
+	is := parseShown(inc.Shown[message.Key])
+	attached := is.edition
+	if is.ts != "" && is.digest != digest {
 		worked = true
-		switch err := p.edit(ctx, now, blocks, text); {
+		switch err := p.edit(ctx, is, blocks, text); {
 		case isAnswer(err, "message_not_found"):
-			now.ts = "" // somebody deleted it: it is posted again
+			is.ts = "" // somebody deleted it: it is posted again
 		case err != nil:
 			return "", true, err
 		}
-		is.digest = digest
 	}
-	if now.ts == "" {
+	if is.ts == "" {
 		worked = true
 		if is.ts, err = p.post(ctx, inc, message.Key, root, blocks, text); err != nil {
 			return "", true, err
 		}
-		is.channel, is.digest, is.edition = inc.Place.Channel, digest, ""
+		is.channel, attached = inc.Place.Channel, ""
 	}
-	if message.Edition != is.edition && len(message.Files) > 0 {
-		worked = true
-		// The message is remembered first: what comes after may fail.
+	is.digest, is.edition = digest, attached
+	if worked {
+		// It is remembered at once: what comes after may fail.
 		if err := p.app.Incidents.Show(ctx, inc.ID, message.Key, is.String()); err != nil {
 			return "", true, err
 		}
-		for _, file := range message.Files {
-			if err := p.upload(ctx, is.channel, root, file); err != nil {
-				return "", true, err
-			}
-		}
-		is.edition = message.Edition
 	}
-	if worked {
-		err = p.app.Incidents.Show(ctx, inc.ID, message.Key, is.String())
+	if message.Edition == attached || len(message.Files) == 0 {
+		return is.ts, worked, nil
 	}
-	return is.ts, worked, err
+	err = p.attach(ctx, is.channel, root, message.Files)
+	if err != nil && !final(err) {
+		return "", true, err
+	}
+	// Files that Slack refuses are not tried for ever: the message stands without them.
+	is.edition = message.Edition
+	return is.ts, true, errors.Join(err, p.app.Incidents.Show(ctx, inc.ID, message.Key, is.String()))
 }
 
 func digestOf(blocks []slack.Block, text string) (string, error) {
@@ -219,95 +232,4 @@ func digestOf(blocks []slack.Block, text string) (string, error) {
 	}
 	sum := sha256.Sum256(append(data, text...))
 	return hex.EncodeToString(sum[:8]), nil
-}
-
-// metadataType marks the bot's own messages, so that they can be found again.
-const metadataType = "redis_session_incident"
-
-// post posts a message, after a look whether an earlier try has arrived all
-// the same: a message is never posted twice because an answer was lost.
-func (p *projector) post(ctx context.Context, inc incident.Incident, key, root string, blocks []slack.Block, text string) (string, error) {
-	channel := inc.Place.Channel
-	if err := p.postLimit(channel).Wait(ctx); err != nil {
-		return "", err
-	}
-	options := []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionBlocks(blocks...),
-		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: map[string]any{"incident": inc.ID, "key": key, "since": inc.Since.UnixNano()}})}
-	if root != "" {
-		options = append(options, slack.MsgOptionTS(root))
-	}
-	_, ts, err := p.app.api.PostMessageContext(ctx, channel, options...)
-	if err != nil && ambiguous(err) {
-		if found, looked := p.find(ctx, inc, key, root); looked == nil && found != "" {
-			return found, nil
-		}
-	}
-	return ts, err
-}
-
-// ambiguous reports whether an error leaves open if the message arrived.
-func ambiguous(err error) bool {
-	var answer slack.SlackErrorResponse
-	var limited *slack.RateLimitedError
-	return !errors.As(err, &answer) && !errors.As(err, &limited)
-}
-
-// find looks for a message by its metadata; "" when it is not there.
-func (p *projector) find(ctx context.Context, inc incident.Incident, key, root string) (string, error) {
-	var messages []slack.Message
-	if root == "" {
-		history, err := p.app.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: inc.Place.Channel, Limit: 50, IncludeAllMetadata: true})
-		if err != nil {
-			return "", err
-		}
-		messages = history.Messages
-	} else {
-		replies, _, _, err := p.app.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{ChannelID: inc.Place.Channel, Timestamp: root, Limit: 200, IncludeAllMetadata: true})
-		if err != nil {
-			return "", err
-		}
-		messages = replies
-	}
-	for _, message := range messages {
-		payload := message.Metadata.EventPayload
-		if message.Metadata.EventType == metadataType && payload["incident"] == inc.ID && payload["key"] == key && fmt.Sprint(payload["since"]) == fmt.Sprint(float64(inc.Since.UnixNano())) {
-			return message.Timestamp, nil
-		}
-	}
-	return "", nil
-}
-
-func (p *projector) edit(ctx context.Context, at shown, blocks []slack.Block, text string) error {
-	if err := p.edits.Wait(ctx); err != nil {
-		return err
-	}
-	_, _, _, err := p.app.api.UpdateMessageContext(ctx, at.channel, at.ts, slack.MsgOptionText(text, false), slack.MsgOptionBlocks(blocks...))
-	return err
-}
-
-func (p *projector) upload(ctx context.Context, channel, root string, file commands.File) error {
-	if err := p.edits.Wait(ctx); err != nil {
-		return err
-	}
-	content := strings.ToValidUTF8(file.Text, "�")
-	_, err := p.app.api.UploadFileContext(ctx, slack.UploadFileParameters{Filename: file.Name, Title: file.Title, Content: content,
-		FileSize: len(content), Channel: channel, ThreadTimestamp: root})
-	if err != nil {
-		return fmt.Errorf("upload %s: %w", file.Name, err)
-	}
-	return nil
-}
-
-func (p *projector) postLimit(channel string) *rate.Limiter {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.posts[channel] == nil {
-		p.posts[channel] = rate.NewLimiter(rate.Every(postEvery), postBurst)
-	}
-	return p.posts[channel]
-}
-
-func isAnswer(err error, code string) bool {
-	var answer slack.SlackErrorResponse
-	return errors.As(err, &answer) && answer.Err == code
 }
