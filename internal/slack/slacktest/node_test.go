@@ -239,6 +239,9 @@ func TestNodeBolt(t *testing.T) {
 		t.Errorf("action: %v", told)
 	}
 	messages, _ = w.Messages("U_MEMBER", "C_GEN", "")
+	if messages[1]["is_ephemeral"] == true {
+		slices.Reverse(messages)
+	}
 	if messages[1]["text"] != "Revision 2" || messages[1]["blocks"] != nil {
 		t.Errorf("replaced: %v", messages[1])
 	}
