@@ -1,13 +1,16 @@
 package slack_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +28,7 @@ type handler struct {
 	whisper string
 	slow    chan struct{}
 	files   bool
+	panics  bool // the next drawing does
 }
 
 func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
@@ -48,9 +52,16 @@ func (h *handler) requests() []commands.Request {
 }
 
 func (h *handler) Messages(inc incident.Incident) []commands.Message {
+	h.mu.Lock()
+	panics := h.panics
+	h.panics = false
+	h.mu.Unlock()
+	if panics {
+		panic("drawn badly")
+	}
 	say := func(text string) commands.View {
 		return commands.View{Summary: text, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: text}}},
-			commands.Buttons{Buttons: []commands.Button{{ID: "go", Value: inc.ID, Label: "Go"}}}}}
+			commands.Buttons{Buttons: []commands.Button{{ID: "go", Value: inc.ID, Label: "Go"}, {ID: "go", Value: inc.ID + " twice", Label: "Go again"}}}}}
 	}
 	messages := []commands.Message{{Key: "incident", View: say("state " + string(inc.State))}}
 	for _, step := range inc.Steps {
@@ -64,19 +75,28 @@ func (h *handler) Messages(inc incident.Incident) []commands.Message {
 }
 
 // incidents is a store as the app sees it.
-type incidents struct{ memory.Store }
+type incidents struct {
+	memory.Store
+	unkept atomic.Int32 // how many times it still fails to remember a message
+}
 
 func (i *incidents) Show(ctx context.Context, id, key, ref string) error {
-	inc, err := i.Get(ctx, id)
-	if err != nil {
-		return err
+	if i.unkept.Add(-1) >= 0 {
+		return errors.New("not kept")
 	}
-	if inc.Shown == nil {
-		inc.Shown = map[string]string{}
+	for {
+		inc, err := i.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if inc.Shown == nil {
+			inc.Shown = map[string]string{}
+		}
+		inc.Shown[key] = ref
+		if _, err = i.Update(ctx, inc); !errors.Is(err, incident.ErrConflict) {
+			return err
+		}
 	}
-	inc.Shown[key] = ref
-	_, err = i.Update(ctx, inc)
-	return err
 }
 
 // office is the bot in a local workspace.
@@ -86,10 +106,12 @@ type office struct {
 	handler   *handler
 	incidents *incidents
 	app       *slack.App
+	api       string // stands in for the workspace's own address
 }
 
 func open(t *testing.T, options slacktest.Options) *office {
 	t.Helper()
+	t.Parallel()
 	workspace, err := slacktest.Start(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +130,7 @@ func open(t *testing.T, options slacktest.Options) *office {
 
 func (o *office) options() slack.Options {
 	ready := o.workspace.Ready()
-	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: ready.API, Channels: []string{"inc-*"},
+	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: cmp.Or(o.api, ready.API), Channels: []string{"inc-*"},
 		Responders: []string{"U_RESPONDER"}, Approvers: []string{"@sre-oncall"}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 }
 
@@ -208,12 +230,18 @@ func TestAMentionInAThread(t *testing.T) {
 	o := open(t, slacktest.Options{})
 	o.run()
 	first := o.workspace.Say(slacktest.Line{User: "U_RESPONDER", Channel: "C_INC", Text: "it is down"})
-	if result := o.workspace.Say(slacktest.Line{User: "U_RESPONDER", Channel: "C_INC", Thread: first.TS, Text: "<@U_BOT> diagnose"}); !result.OK {
-		t.Fatalf("say: %+v", result)
-	}
-	o.until("the mention", func() bool { return len(o.handler.requests()) == 1 })
-	if asked := o.handler.requests()[0]; asked.Text != "diagnose" || asked.Thread != first.TS {
-		t.Errorf("asked: %+v", asked)
+	for i, test := range []struct{ said, want string }{
+		{"<@U_BOT> diagnose", "diagnose"},
+		{"<@U_MEMBER> look: <@U_BOT>   diagnose a&b <c>", "diagnose a&b <c>"},
+		{"status <@U_BOT>", "status"},
+	} {
+		if result := o.workspace.Say(slacktest.Line{User: "U_RESPONDER", Channel: "C_INC", Thread: first.TS, Text: test.said}); !result.OK {
+			t.Fatalf("say: %+v", result)
+		}
+		o.until("the mention", func() bool { return len(o.handler.requests()) == i+1 })
+		if asked := o.handler.requests()[i]; asked.Text != test.want || asked.Thread != first.TS {
+			t.Errorf("%q: asked %+v", test.said, asked)
+		}
 	}
 }
 
@@ -247,73 +275,36 @@ func TestRedialingIsPaced(t *testing.T) {
 	o.until("it answers", func() bool { return len(o.handler.requests()) == 1 })
 }
 
-// opened stores an incident and shows it.
-func (o *office) opened(steps ...string) incident.Incident {
-	o.t.Helper()
-	inc := incident.Incident{Place: incident.Place{Channel: "C_INC"}, State: incident.Walking, Since: time.Now()}
-	for _, step := range steps {
-		inc.Steps = append(inc.Steps, incident.Step{ID: step, Summary: "first", Runs: 1})
-	}
-	inc, err := o.incidents.Create(context.Background(), inc)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.app.Changed(inc.ID)
-	return inc
-}
-
-func (o *office) change(id string, f func(*incident.Incident)) {
-	o.t.Helper()
-	for {
-		inc, err := o.incidents.Get(context.Background(), id)
-		if err != nil {
-			o.t.Fatal(err)
-		}
-		f(&inc)
-		if _, err := o.incidents.Update(context.Background(), inc); err == nil {
-			o.app.Changed(id)
-			return
-		}
-	}
-}
-
-func TestMessagesFollowTheIncident(t *testing.T) {
+func TestAnUnwelcomeConnectionIsNotReady(t *testing.T) {
 	o := open(t, slacktest.Options{})
-	o.handler.files = true
-	stop := o.run()
-	inc := o.opened("pods", "logs")
-	root := ""
-	o.until("the message and its thread are there", func() bool {
-		if all := o.messages("U_RESPONDER", ""); len(all) == 1 {
-			root = all[0]["ts"].(string)
-		}
-		return root != "" && strings.Contains(o.text("U_RESPONDER", root), "logs.txt")
-	})
-	// A call that is limited, one that fails and one whose message is gone: it is shown all the same, once.
-	for _, fault := range []slacktest.Fault{{Kind: "ratelimit", Method: "chat.update", Seconds: 1}, {Kind: "error", Method: "chat.update", Error: "503"}} {
-		if err := o.workspace.Inject(fault); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o.change(inc.ID, func(inc *incident.Incident) {
-		inc.State, inc.Steps[0].Summary, inc.Steps[0].Runs = incident.Fixed, "second", 2
-	})
-	o.until("the message is edited", func() bool { return strings.Contains(o.text("U_RESPONDER", root), "pods second") })
-	count := func() (messages, files int) {
-		thread := o.text("U_RESPONDER", root)
-		return strings.Count(thread, `"text":"state fixed"`), strings.Count(thread, `"name":"pods.txt"`)
-	}
-	o.until("the second edition is attached", func() bool { _, files := count(); return files == 2 })
-	stop()
-
-	// Another process finds the messages by what the incident remembers.
 	o.run()
-	o.change(inc.ID, func(inc *incident.Incident) { inc.State = incident.Closed })
-	o.until("the old message is edited", func() bool { return strings.Contains(o.text("U_RESPONDER", ""), "state closed") })
-	if all := o.messages("U_RESPONDER", ""); len(all) != 1 {
-		t.Errorf("%d messages for one incident", len(all))
+	if err := o.workspace.Inject(slacktest.Fault{Kind: "disconnect", Reason: "link_disabled", Count: 2}); err != nil {
+		t.Fatal(err)
 	}
-	if _, files := count(); files != 2 {
-		t.Errorf("%d files of pods, want the 2 editions", files)
+	o.until("it says why", func() bool {
+		connected, why := o.app.State()
+		return !connected && strings.Contains(why, "switch Socket Mode on")
+	})
+	o.until("it is connected again", func() bool { connected, _ := o.app.State(); return connected })
+}
+
+func TestARefreshLosesNothing(t *testing.T) {
+	o := open(t, slacktest.Options{})
+	o.run()
+	if err := o.workspace.Inject(slacktest.Fault{Kind: "refresh"}); err != nil {
+		t.Fatal(err)
+	}
+	o.command("U_RESPONDER", "C_INC", "status")
+	o.until("the command comes", func() bool { return len(o.handler.requests()) == 1 })
+}
+
+func TestInvalidTokensEndIt(t *testing.T) {
+	o := open(t, slacktest.Options{})
+	options := o.options()
+	options.AppToken = "xapp-1-wrong"
+	app := slack.New(options)
+	app.Handler, app.Incidents = o.handler, o.incidents
+	if err := app.Run(t.Context()); err == nil || strings.Contains(err.Error(), "xapp-1-wrong") || !strings.Contains(err.Error(), "invalid_auth") {
+		t.Errorf("run: %v", err)
 	}
 }

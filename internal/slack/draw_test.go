@@ -107,6 +107,53 @@ func TestBlocksAreAccepted(t *testing.T) {
 	accepted(t, schema, many)
 }
 
+func TestButtonsAreTheLastToGo(t *testing.T) {
+	schema, err := blockkit.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := commands.View{Summary: "many"}
+	for range 100 {
+		view.Parts = append(view.Parts, commands.Rule{})
+	}
+	var buttons commands.Buttons
+	for range 30 {
+		buttons.Buttons = append(buttons.Buttons, commands.Button{ID: "plan", Value: "INC-1 volume", Label: "Plan"})
+	}
+	view.Parts = append(view.Parts, buttons)
+	accepted(t, schema, view)
+	blocks, _ := drawn(t, view)
+	ids := map[any]bool{}
+	walk(blocks, func(object map[string]any) {
+		if object["type"] == "button" {
+			ids[object["action_id"]] = true
+		}
+	})
+	if len(ids) != 25 || len(blocks) != 50 {
+		t.Errorf("%d blocks, %d different action IDs; want 50 and 25 in the fullest row", len(blocks), len(ids))
+	}
+}
+
+func TestHostileIDsStayHarmless(t *testing.T) {
+	schema, err := blockkit.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "!channel", "<!here>", "U1|x> <!everyone", "javascript:alert(1)"} {
+		spans := commands.Text{{Text: "x"}, {Kind: commands.Emoji, Text: text}, {Kind: commands.Clock}, {Kind: commands.Link, Text: "here", URL: text}}
+		accepted(t, schema, commands.View{Parts: []commands.Part{commands.Paragraph{Text: spans}, commands.Note{Text: spans}}})
+		mention := commands.Text{{Kind: commands.Person, Text: text}, {Kind: commands.Channel, Text: text}}
+		blocks, fallback := drawn(t, commands.View{Parts: []commands.Part{commands.Note{Text: mention}}})
+		data, err := json.Marshal(blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(data), "!") || strings.Contains(string(data), "|") || fallback == "" {
+			t.Errorf("%q is drawn as %s, %q", text, data, fallback)
+		}
+	}
+}
+
 func FuzzBlocks(f *testing.F) {
 	schema, err := blockkit.Load()
 	if err != nil {

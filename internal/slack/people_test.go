@@ -60,3 +60,18 @@ func TestRoles(t *testing.T) {
 		})
 	}
 }
+
+func TestAGroupThatIsNotThereTakesNothingFromOthers(t *testing.T) {
+	o := open(t, slacktest.Options{Users: append(slacktest.DefaultUsers(), slacktest.User{ID: "U_OTHER", Name: "other", TeamID: "T_OTHER"})})
+	options := o.options()
+	options.Responders, options.Approvers = []string{"@gone", "U_OTHER", "sre-responders"}, []string{"@gone-too", "S_APPROVERS"}
+	app := slack.New(options) // it was not checked, either
+	for user, role := range map[string]incident.Role{"U_RESPONDER": incident.Responder, "U_APPROVER": incident.Approver} {
+		if err := app.Roles().Allows(t.Context(), incident.Actor{ID: user}, role); err != nil {
+			t.Errorf("%s: %v", user, err)
+		}
+	}
+	if err := app.Roles().Allows(t.Context(), incident.Actor{ID: "U_OTHER"}, incident.Responder); err == nil {
+		t.Error("a member of another workspace may")
+	}
+}

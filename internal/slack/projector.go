@@ -210,6 +210,7 @@ func (p *projector) show(ctx context.Context, inc incident.Incident, message com
 	if worked {
 		// It is remembered at once: what comes after may fail.
 		if err := p.app.Incidents.Show(ctx, inc.ID, message.Key, is.String()); err != nil {
+			p.doubt(inc.ID, message.Key)
 			return "", true, err
 		}
 	}
