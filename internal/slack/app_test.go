@@ -106,6 +106,7 @@ type office struct {
 	handler   *handler
 	incidents *incidents
 	app       *slack.App
+	channels  []string
 	api       string // stands in for the workspace's own address
 }
 
@@ -129,8 +130,11 @@ func open(t *testing.T, options slacktest.Options) *office {
 }
 
 func (o *office) options() slack.Options {
-	ready := o.workspace.Ready()
-	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: cmp.Or(o.api, ready.API), Channels: []string{"inc-*"},
+	ready, channels := o.workspace.Ready(), o.channels
+	if channels == nil {
+		channels = []string{"inc-*"}
+	}
+	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: cmp.Or(o.api, ready.API), Channels: channels,
 		Responders: []string{"U_RESPONDER"}, Approvers: []string{"@sre-oncall"}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 }
 
@@ -213,14 +217,18 @@ func TestACommandReachesTheHandlerOnce(t *testing.T) {
 }
 
 func TestElsewhereIsRefused(t *testing.T) {
-	o := open(t, slacktest.Options{})
+	o := open(t, slacktest.Options{Channels: append(slacktest.DefaultChannels(),
+		slacktest.Channel{ID: "C_FEW", Name: "mpdm-responder--member-1", BotMember: true})})
+	o.channels = []string{"inc-*", "mpdm-*"}
 	o.run()
-	o.command("U_RESPONDER", "C_SRE", "diagnose")
-	o.until("the refusal", func() bool {
-		all, err := o.workspace.Messages("U_RESPONDER", "C_SRE", "")
-		data, _ := json.Marshal(all)
-		return err == nil && strings.Contains(string(data), "I do in #inc-*.")
-	})
+	for channel, want := range map[string]string{"C_SRE": "I do not answer in this channel. I do in #inc-*", "C_FEW": "I answer in channels only"} {
+		o.command("U_RESPONDER", channel, "diagnose")
+		o.until("the refusal in "+channel, func() bool {
+			all, err := o.workspace.Messages("U_RESPONDER", channel, "")
+			data, _ := json.Marshal(all)
+			return err == nil && strings.Contains(string(data), want)
+		})
+	}
 	if asked := o.handler.requests(); len(asked) != 0 {
 		t.Errorf("the handler was asked: %+v", asked)
 	}

@@ -45,11 +45,11 @@ func actionOf(actionID string) string {
 }
 
 func drawButton(button commands.Button) *slack.ButtonBlockElement {
-	plain := func(text string, limit int) *slack.TextBlockObject {
-		return slack.NewTextBlockObject(slack.PlainTextType, cut(strings.TrimSpace(clean(text)), limit), false, false)
+	plain := func(text, otherwise string, limit int) *slack.TextBlockObject {
+		said := orElse(strings.TrimSpace(clean(text)), otherwise)
+		return slack.NewTextBlockObject(slack.PlainTextType, cut(said, limit), false, false)
 	}
-	label := orElse(strings.TrimSpace(clean(button.Label)), button.ID)
-	drawn := slack.NewButtonBlockElement(button.ID, strings.ToValidUTF8(button.Value, "�"), plain(label, maxButton))
+	drawn := slack.NewButtonBlockElement(button.ID, strings.ToValidUTF8(button.Value, "�"), plain(button.Label, button.ID, maxButton))
 	switch button.Style {
 	case commands.Primary:
 		drawn.Style = slack.StylePrimary
@@ -57,8 +57,8 @@ func drawButton(button commands.Button) *slack.ButtonBlockElement {
 		drawn.Style = slack.StyleDanger
 	}
 	if c := button.Confirm; c != nil {
-		drawn.Confirm = slack.NewConfirmationBlockObject(plain(orElse(c.Title, "Sure?"), maxTitle), plain(orElse(c.Text, label), maxQuestion),
-			plain(orElse(c.Yes, "Yes"), maxAnswer), plain(orElse(c.No, "No"), maxAnswer))
+		drawn.Confirm = slack.NewConfirmationBlockObject(plain(c.Title, "Sure?", maxTitle), plain(c.Text, drawn.Text.Text, maxQuestion),
+			plain(c.Yes, "Yes", maxAnswer), plain(c.No, "No", maxAnswer))
 	}
 	return drawn
 }

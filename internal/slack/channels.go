@@ -22,11 +22,11 @@ type channels struct {
 // refusal is the sentence for a channel where the bot does not answer; "" for
 // one where it does.
 func (c *channels) refusal(ctx context.Context, id, name string) string {
-	if strings.HasPrefix(id, "D") {
-		return "I answer in channels only, so that everybody sees what is done. " + c.where()
-	}
 	if name == "" || name == "privategroup" {
 		name = c.name(ctx, id)
+	}
+	if strings.HasPrefix(id, "D") || strings.HasPrefix(name, "mpdm-") || name == "directmessage" {
+		return "I answer in channels only, so that everybody sees what is done. " + c.where()
 	}
 	for _, pattern := range c.allowed {
 		pattern = strings.TrimPrefix(pattern, "#")
