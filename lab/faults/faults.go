@@ -31,7 +31,9 @@ const (
 )
 
 // fault is one way to break the store. To add one, write a file like
-// scaled_to_zero.go and name it in all.
+// scaled_to_zero.go and name it in all. A cause that comes in several kinds is
+// one fault each, with the cause's name, a slash and the kind as its name:
+// "volume/pending".
 type fault struct {
 	name string
 	what string // one line for people: what is done
@@ -46,7 +48,7 @@ func all() []fault {
 	return []fault{configError(), outOfMemory(), corruptAOF(), badRollout(), scaledToZero()}
 }
 
-// Names lists the faults.
+// Names lists the faults, such as "scaled-to-zero" and "volume/pending".
 func Names() []string {
 	var names []string
 	for _, f := range all() {
@@ -64,9 +66,10 @@ func Describe(name string) string {
 	return f.what
 }
 
+// find looks for a fault by its name; the name of a cause alone is its first kind.
 func find(name string) (fault, error) {
 	for _, f := range all() {
-		if f.name == name {
+		if f.name == name || strings.HasPrefix(f.name, name+"/") {
 			return f, nil
 		}
 	}

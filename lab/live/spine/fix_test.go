@@ -16,12 +16,16 @@ import (
 // fixable are the faults that the bot mends.
 var fixable = map[string]bool{"config-error": true, "out-of-memory": true, "bad-rollout": true}
 
-// TestEveryFault breaks the store in every way on both shapes. The verdict in
+// walked are the faults that are walked through Slack; package verdicts tries
+// the verdict on every one.
+var walked = []string{"config-error", "out-of-memory", "bad-rollout", "corrupt-aof", "scaled-to-zero"}
+
+// TestFaults breaks the store in five ways on both shapes. The verdict in
 // a terminal is right; where there is a fix, it is applied through Slack,
 // verified, and put back to the byte.
-func TestEveryFault(t *testing.T) {
+func TestFaults(t *testing.T) {
 	for _, shape := range workload.Shapes() {
-		for _, fault := range faults.Names() {
+		for _, fault := range walked {
 			t.Run(shape+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				p := admit(t, "spine-"+shape[:4]+"-"+fault, shape, "")
