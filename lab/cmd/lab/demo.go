@@ -26,7 +26,7 @@ func demoCommand(f *flags) *cobra.Command {
 		Short: "Bring everything, break the store, and lead through it in a local Slack; Ctrl-C stops all of it",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(oneFault(cmd, []string{fault}), knownShape(f.shape)); err != nil {
+			if err := errors.Join(oneFault([]string{fault}, ""), knownShape(f.shape)); err != nil {
 				return err
 			}
 			return demo(cmd.Context(), f, fault, listen, keep)
