@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -26,6 +27,7 @@ type Bundle struct {
 	ReplicaSets  *appsv1.ReplicaSetList
 	Revisions    *appsv1.ControllerRevisionList
 	ConfigMaps   *corev1.ConfigMapList
+	Secrets      *corev1.SecretList // every value replaced, but for the line breaks at its end
 	Classes      *storagev1.StorageClassList
 	Nodes        *corev1.NodeList
 	Metrics      *metricsv1.PodMetricsList
@@ -48,6 +50,7 @@ const (
 	FileReplicaSets  = "replicasets.json"
 	FileRevisions    = "controllerrevisions.json"
 	FileConfigMaps   = "configmaps.json"
+	FileSecrets      = "secrets.json"
 	FileClasses      = "storageclasses.json"
 	FileNodes        = "nodes.json"
 	FileMetrics      = "podmetrics.json"
@@ -71,6 +74,17 @@ type RawLog struct {
 	Text      string
 	Truncated bool   // more was written than was read
 	Err       string // why it could not be read; Text is empty then
+}
+
+// UnmarshalJSON reads a probe whose number of keys may be left out.
+func (r *Redis) UnmarshalJSON(data []byte) error {
+	type plain Redis
+	read := plain{Keys: -1}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	*r = Redis(read)
+	return nil
 }
 
 // Probes is probes.json.
@@ -101,6 +115,7 @@ func (b *Bundle) Add(part Bundle) {
 	take(b, &b.ReplicaSets, part.ReplicaSets, FileReplicaSets)
 	take(b, &b.Revisions, part.Revisions, FileRevisions)
 	take(b, &b.ConfigMaps, part.ConfigMaps, FileConfigMaps)
+	take(b, &b.Secrets, part.Secrets, FileSecrets)
 	take(b, &b.Classes, part.Classes, FileClasses)
 	take(b, &b.Nodes, part.Nodes, FileNodes)
 	take(b, &b.Metrics, part.Metrics, FileMetrics)

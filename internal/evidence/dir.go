@@ -39,6 +39,7 @@ func (b *Bundle) files() []file {
 		{FileReplicaSets, &b.ReplicaSets, "ReplicaSet"},
 		{FileRevisions, &b.Revisions, "ControllerRevision"},
 		{FileConfigMaps, &b.ConfigMaps, "ConfigMap"},
+		{FileSecrets, &b.Secrets, "Secret"},
 		{FileClasses, &b.Classes, "StorageClass"},
 		{FileNodes, &b.Nodes, "Node"},
 		{FileMetrics, &b.Metrics, "PodMetrics"},

@@ -52,7 +52,9 @@ type Evidence struct {
 	Claims     []Claim           `json:"claims"` // claims that the workload mounts
 	Classes    []StorageClass    `json:"classes"`
 	Nodes      []Node            `json:"nodes"`
+	Secret     Secret            `json:"secret"`
 	App        App               `json:"app"`
+	Heard      []Heard           `json:"heard"` // what clients of the store heard that was not a success, oldest first
 	Unknown    map[string]string `json:"unknown"` // name of a field above -> why it is not known
 }
 
@@ -316,11 +318,32 @@ type Node struct {
 	Taints      []string    `json:"taints"` // key=value:effect
 }
 
+// Secret is what is known about the Secret with the store's password; never
+// what is in it.
+type Secret struct {
+	Exists   bool      `json:"exists"`
+	Name     string    `json:"name"`
+	Key      string    `json:"key"`
+	HasKey   bool      `json:"hasKey"`
+	Empty    bool      `json:"empty"`   // the key is there, without a value
+	Newline  bool      `json:"newline"` // the value ends in a line break, as echo adds one
+	Written  time.Time `json:"written"` // the last write of it
+	Managers []Manager `json:"managers"`
+}
+
+// Heard is one refusal or failure, in the words that a client of the store heard.
+type Heard struct {
+	By   string    `json:"by"`   // bot, app, log (the application's) or probe
+	Text string    `json:"text"` // one line
+	At   time.Time `json:"at"`   // zero when not known
+}
+
 // App is the application that keeps its sessions in the store.
 type App struct {
 	Name      string    `json:"name"`
 	Pods      int64     `json:"pods"`
 	Ready     int64     `json:"ready"`
+	StartedAt time.Time `json:"startedAt"` // start of its oldest container that runs; zero when not known
 	Said      []string  `json:"said"`      // its newest log lines about the store, oldest first
 	Created   string    `json:"created"`   // newest line that tells of a session created
 	CreatedAt time.Time `json:"createdAt"` // when that line was written; zero when the log has no times

@@ -36,7 +36,9 @@ func Read(b Bundle, target Target) Evidence {
 	r.readUsage()
 	r.readProbes()
 	r.readClaims()
+	r.readSecret()
 	r.readApp()
+	r.readHeard()
 	return r.evidence
 }
 

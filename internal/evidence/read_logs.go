@@ -19,12 +19,23 @@ func (r *reader) readLogs() {
 			continue
 		}
 		read++
-		log := Log{Pod: raw.Pod, Container: raw.Container, Previous: raw.Previous,
-			Failing: r.failing(raw), Lines: linesOf(raw.Text), Truncated: raw.Truncated}
-		r.evidence.Logs = append(r.evidence.Logs, log)
-		if log.Failing {
-			r.evidence.Failing = append(r.evidence.Failing, log)
+		r.evidence.Logs = append(r.evidence.Logs, Log{Pod: raw.Pod, Container: raw.Container, Previous: raw.Previous,
+			Failing: r.failing(raw), Lines: linesOf(raw.Text), Truncated: raw.Truncated})
+	}
+	for i, log := range r.evidence.Logs {
+		if !log.Failing {
+			continue
 		}
+		if log.Previous && r.passed(log) {
+			// The run after it got further: what stopped this one at its
+			// start is over. What it met later may come again.
+			log.Lines = afterStart(log.Lines)
+			if len(log.Lines) == 0 {
+				r.evidence.Logs[i].Failing = false
+				continue
+			}
+		}
+		r.evidence.Failing = append(r.evidence.Failing, log)
 	}
 	if read == 0 {
 		r.unknown("logs", SourceLogs)
@@ -55,6 +66,26 @@ func (r *reader) failing(raw RawLog) bool {
 	return true
 }
 
+// started is what a server writes once it serves.
+var started = regexp.MustCompile(`Ready to accept connections`)
+
+// passed reports whether the present run of the container came to serve.
+func (r *reader) passed(previous Log) bool {
+	return slices.ContainsFunc(r.evidence.Logs, func(l Log) bool {
+		return l.Pod == previous.Pod && l.Container == previous.Container && !l.Previous &&
+			!slices.Equal(l.Lines, previous.Lines) && slices.ContainsFunc(l.Lines, started.MatchString)
+	})
+}
+
+// afterStart is what a run wrote once it served.
+func afterStart(lines []string) []string {
+	i := slices.IndexFunc(lines, started.MatchString)
+	if i < 0 {
+		return nil
+	}
+	return lines[i+1:]
+}
+
 func linesOf(text string) []string {
 	text = strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	if text == "" {
@@ -78,6 +109,7 @@ func (r *reader) readApp() {
 		r.evidence.Unknown["app"] = "no application is configured for this target"
 		return
 	}
+	app.StartedAt = r.appStart()
 	if r.bundle.Deployments != nil {
 		for _, d := range r.bundle.Deployments.Items {
 			if d.Name == r.target.App {
@@ -114,6 +146,22 @@ func (r *reader) readApp() {
 		app.Said = app.Said[len(app.Said)-saidAtMost:]
 	}
 	r.evidence.App = app
+}
+
+// appStart is when the oldest container of the application that runs started.
+func (r *reader) appStart() time.Time {
+	var oldest time.Time
+	for _, pod := range r.evidence.Neighbours {
+		if !strings.HasPrefix(pod.Name, r.target.App+"-") || pod.Deleting {
+			continue
+		}
+		for _, container := range pod.Containers {
+			if !container.Init && !container.Since.IsZero() && (oldest.IsZero() || container.Since.Before(oldest)) {
+				oldest = container.Since
+			}
+		}
+	}
+	return oldest
 }
 
 // stamped splits a line of `kubectl logs --timestamps`; the zero time where
