@@ -54,7 +54,7 @@ type Evidence struct {
 	Nodes      []Node            `json:"nodes"`
 	Secret     Secret            `json:"secret"`
 	App        App               `json:"app"`
-	Heard      []Heard           `json:"heard"` // what clients of the store heard that was not a success, oldest first
+	Heard      []Heard           `json:"heard"`   // what clients of the store heard that was not a success, oldest first
 	Unknown    map[string]string `json:"unknown"` // name of a field above -> why it is not known
 }
 
@@ -123,6 +123,7 @@ type Exit struct {
 	Signal     int64     `json:"signal"`
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt"`
+	Recent     bool      `json:"recent"` // within the last hour, or at an unknown time
 }
 
 // Probe is a container's probe; Kind is "" where there is none.

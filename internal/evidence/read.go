@@ -78,10 +78,15 @@ func (r *reader) readPods() {
 		if pod.Namespace != "" && pod.Namespace != r.target.Namespace {
 			continue
 		}
+		one := podOf(pod)
+		for c := range one.Containers {
+			exit := &one.Containers[c].LastExit
+			exit.Recent = exit.Happened && (exit.FinishedAt.IsZero() || r.evidence.At.Sub(exit.FinishedAt) <= eventWindow)
+		}
 		if r.owns(pod) {
-			r.evidence.Pods = append(r.evidence.Pods, podOf(pod))
+			r.evidence.Pods = append(r.evidence.Pods, one)
 		} else {
-			r.evidence.Neighbours = append(r.evidence.Neighbours, podOf(pod))
+			r.evidence.Neighbours = append(r.evidence.Neighbours, one)
 		}
 	}
 	slices.SortFunc(r.evidence.Pods, func(a, b Pod) int { return a.CreatedAt.Compare(b.CreatedAt) })

@@ -55,6 +55,7 @@ func newLanguage() (*language, error) {
 		cel.Function("first",
 			cel.Overload("first_string", []*cel.Type{cel.ListType(cel.StringType)}, cel.StringType,
 				cel.UnaryBinding(firstOf))),
+		freshFunction(),
 		cel.Function("bytes_text",
 			cel.Overload("bytes_text_int", []*cel.Type{cel.IntType}, cel.StringType, cel.UnaryBinding(bytesText))),
 	}
