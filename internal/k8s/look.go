@@ -42,6 +42,9 @@ type look struct {
 	target   evidence.Target
 	patience time.Duration // for one request
 
+	labelledDeployments once[*appsv1.DeploymentList]
+	labelledPods        once[*corev1.PodList]
+
 	workload    once[workloads]
 	app         once[*appsv1.Deployment]
 	pods        once[*corev1.PodList]
@@ -68,6 +71,7 @@ func (l *look) Check(ctx context.Context, check string) (evidence.Bundle, error)
 	l.noteBase(ctx, n)
 	parallel(
 		func() { l.noteApp(ctx, n) },
+		func() { l.noteSecret(ctx, n) },
 		func() { run(ctx, n) },
 	)
 	n.mu.Lock()

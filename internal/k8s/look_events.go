@@ -3,6 +3,9 @@ package k8s
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -12,14 +15,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"redis-session-bot/internal/evidence"
 )
 
 // Bounds of the events that are read.
 const (
-	maxEvents   = 500
-	maxNames    = 12 // objects that are asked for their events one by one
+	// maxScanned is how many events of the namespace are looked through.
+	maxScanned  = 20000
+	maxEvents   = 500 // that are kept, and that one object is asked for
+	maxNames    = 6   // objects that are asked for their events one by one
 	eventWindow = time.Hour
 )
 
@@ -29,37 +35,97 @@ func (l *look) noteEvents(ctx context.Context, n *notes) {
 }
 
 // readEvents reads the last hour's events of what belongs to the workload.
-// The API server pages events by name, not by time: when the namespace has
-// more than one page, each object is asked for by name.
+// The API server pages events by name, not by time, and selects by the name of
+// one object only, which makes it look through all of them each time. So the
+// namespace's events are read once, and dropped one by one as they arrive.
+// Where there are too many for that, each object is asked for by name.
 func (l *look) readEvents(ctx context.Context) (*corev1.EventList, error) {
 	return l.events.get(ctx, func(ctx context.Context) (*corev1.EventList, error) {
-		page, err := l.listEvents(ctx, "")
+		list, more, err := l.scanEvents(ctx)
+		if err == nil && more {
+			list, err = l.eventsByName(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if page.Continue != "" {
-			if page, err = l.eventsByName(ctx); err != nil {
-				return nil, err
-			}
-		}
-		since := l.cluster.Now().Add(-eventWindow)
-		page.Items = slices.DeleteFunc(page.Items, func(e corev1.Event) bool { return lastSeen(&e).Before(since) || !l.concerns(&e) })
-		slices.SortStableFunc(page.Items, func(a, b corev1.Event) int { return lastSeen(&a).Compare(lastSeen(&b)) })
-		if len(page.Items) > maxEvents {
-			page.Items = page.Items[len(page.Items)-maxEvents:]
-		}
-		return page, nil
+		list.Items = slices.DeleteFunc(list.Items, func(e corev1.Event) bool { return !l.matters(&e) })
+		slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return lastSeen(&a).Compare(lastSeen(&b)) })
+		list.Items = list.Items[max(0, len(list.Items)-maxEvents):]
+		return list, nil
 	})
+}
+
+// scanEvents keeps of the namespace's events those that matter. It reports
+// whether there are more than it may look through; it reads none of them then.
+func (l *look) scanEvents(ctx context.Context) (*corev1.EventList, bool, error) {
+	ctx, cancel := l.limited(ctx)
+	defer cancel()
+	stream, err := l.cluster.Clients.CoreV1().RESTClient().Get().Namespace(l.target.Namespace).Resource("events").
+		VersionedParams(&metav1.ListOptions{Limit: maxScanned}, scheme.ParameterCodec).
+		SetHeader("Accept", "application/json").Stream(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer stream.Close()
+	list, err := decodeEvents(stream, l.matters)
+	return list, list.Continue != "", err
+}
+
+// decodeEvents reads the JSON of an EventList and keeps what is worth keeping,
+// with never more than one other event in memory. It stops at the beginning
+// of a list that goes on elsewhere.
+func decodeEvents(from io.Reader, keep func(*corev1.Event) bool) (*corev1.EventList, error) {
+	list := &corev1.EventList{Items: []corev1.Event{}}
+	decoder := json.NewDecoder(from)
+	if _, err := decoder.Token(); err != nil {
+		return list, fmt.Errorf("decode the events: %w", err)
+	}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return list, fmt.Errorf("decode the events: %w", err)
+		}
+		switch key {
+		case "metadata":
+			err = decoder.Decode(&list.ListMeta)
+		case "items":
+			if list.Continue != "" {
+				return list, nil
+			}
+			err = decodeItems(decoder, list, keep)
+		default:
+			err = decoder.Decode(new(json.RawMessage))
+		}
+		if err != nil {
+			return list, fmt.Errorf("decode the events: %w", err)
+		}
+	}
+	return list, nil
+}
+
+func decodeItems(decoder *json.Decoder, list *corev1.EventList, keep func(*corev1.Event) bool) error {
+	begin, err := decoder.Token()
+	if err != nil || begin == nil { // null is an empty list
+		return err
+	}
+	for decoder.More() {
+		var event corev1.Event
+		if err := decoder.Decode(&event); err != nil {
+			return err
+		}
+		if keep(&event) {
+			list.Items = append(list.Items, event)
+		}
+	}
+	_, err = decoder.Token()
+	return err
 }
 
 func (l *look) listEvents(ctx context.Context, name string) (*corev1.EventList, error) {
 	ctx, cancel := l.limited(ctx)
 	defer cancel()
-	options := metav1.ListOptions{Limit: maxEvents}
-	if name != "" {
-		options.FieldSelector = fields.OneTermEqualSelector("involvedObject.name", name).String()
-	}
-	return l.cluster.Clients.CoreV1().Events(l.target.Namespace).List(ctx, options)
+	return l.cluster.Clients.CoreV1().Events(l.target.Namespace).List(ctx, metav1.ListOptions{Limit: maxEvents,
+		FieldSelector: fields.OneTermEqualSelector("involvedObject.name", name).String()})
 }
 
 // eventsByName asks for the workload's events object by object.
@@ -115,6 +181,11 @@ func (l *look) eventNames(ctx context.Context) []string {
 		}
 	}
 	return unique
+}
+
+// matters reports whether an event is of the last hour and of the workload.
+func (l *look) matters(event *corev1.Event) bool {
+	return !lastSeen(event).Before(l.cluster.Now().Add(-eventWindow)) && l.concerns(event)
 }
 
 // concerns reports whether an event is about the workload, what carries its

@@ -3,6 +3,7 @@ package k8s
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -51,24 +52,65 @@ func (l *look) lookLogs(ctx context.Context, n *notes) {
 type run struct {
 	pod, container string
 	previous       bool
+	// both: no run goes on, so that the kubelet gives the one before for either.
+	both bool
+	// never is why there was no run yet; "" where there was one.
+	never string
 }
 
 // runsOf lists the runs whose logs are worth a request: of pods that are not
-// ready first, and a previous run only where there was one.
+// ready first, a previous run only where there was one, and an init container
+// only where it went wrong.
 func runsOf(pods []corev1.Pod) []run {
 	var runs []run
 	for i, pod := range slices.SortedStableFunc(slices.Values(pods), notReadyFirst) {
 		if i == maxLoggedPods {
 			break
 		}
-		for _, container := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
-			runs = append(runs, run{pod.Name, container.Name, false})
-			if ranBefore(pod, container.Name) {
-				runs = append(runs, run{pod.Name, container.Name, true})
+		for _, container := range pod.Spec.Containers {
+			runs = append(runs, runsOfContainer(pod, container.Name, pod.Status.ContainerStatuses)...)
+		}
+		for _, container := range pod.Spec.InitContainers {
+			if !succeeded(statusOf(pod.Status.InitContainerStatuses, container.Name)) {
+				runs = append(runs, runsOfContainer(pod, container.Name, pod.Status.InitContainerStatuses)...)
 			}
 		}
 	}
 	return runs[:min(len(runs), maxLogs)]
+}
+
+func runsOfContainer(pod corev1.Pod, container string, statuses []corev1.ContainerStatus) []run {
+	present := run{pod: pod.Name, container: container}
+	status := statusOf(statuses, container)
+	if pod.Spec.NodeName == "" {
+		present.never = "the pod is on no node"
+		return []run{present}
+	}
+	waiting, ended := status.State.Waiting, status.LastTerminationState.Terminated
+	switch {
+	case waiting != nil && ended != nil:
+		return []run{{pod: pod.Name, container: container, previous: true, both: true}}
+	case waiting != nil && status.RestartCount == 0:
+		present.never = strings.TrimSuffix(fmt.Sprintf("container %s is waiting to start: %s", container, waiting.Reason), ": ")
+	case ended != nil:
+		return []run{present, {pod: pod.Name, container: container, previous: true}}
+	}
+	return []run{present}
+}
+
+// statusOf is empty where the kubelet has not reported yet.
+func statusOf(statuses []corev1.ContainerStatus, container string) corev1.ContainerStatus {
+	i := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == container })
+	if i < 0 {
+		return corev1.ContainerStatus{}
+	}
+	return statuses[i]
+}
+
+// succeeded reports whether a container ended well at its first try.
+func succeeded(status corev1.ContainerStatus) bool {
+	ended := status.State.Terminated
+	return ended != nil && ended.ExitCode == 0 && status.RestartCount == 0
 }
 
 func notReadyFirst(a, b corev1.Pod) int { return cmp.Compare(readiness(a), readiness(b)) }
@@ -80,15 +122,6 @@ func readiness(pod corev1.Pod) int {
 		}
 	}
 	return 0
-}
-
-func ranBefore(pod corev1.Pod, container string) bool {
-	for _, status := range slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses) {
-		if status.Name == container {
-			return status.RestartCount > 0 || status.LastTerminationState.Terminated != nil
-		}
-	}
-	return false
 }
 
 // logs are the runs that were asked for; first is the first reason why one
@@ -109,7 +142,10 @@ func (l *look) readLogs(ctx context.Context, runs []run, read func(context.Conte
 		parts = append(parts, func() {
 			turn <- struct{}{}
 			defer func() { <-turn }()
-			text, truncated, err := read(ctx, one)
+			text, truncated, err := "", false, one.neverErr()
+			if err == nil {
+				text, truncated, err = read(ctx, one)
+			}
 			found.raw[i] = evidence.RawLog{Pod: one.pod, Container: one.container, Previous: one.previous, Text: text, Truncated: truncated}
 			if err != nil {
 				found.raw[i].Err, errs[i] = short(err), err
@@ -124,7 +160,21 @@ func (l *look) readLogs(ctx context.Context, runs []run, read func(context.Conte
 			found.first = err
 		}
 	}
+	for i, one := range runs {
+		if one.both {
+			present := found.raw[i]
+			present.Previous = false
+			found.raw = append(found.raw, present)
+		}
+	}
 	return found
+}
+
+func (r run) neverErr() error {
+	if r.never == "" {
+		return nil
+	}
+	return errors.New(r.never)
 }
 
 // readRun reads the end of a run, and its start where the end does not reach it.

@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,30 +39,56 @@ func TestJoin(t *testing.T) {
 }
 
 func TestRunsOf(t *testing.T) {
-	pod := func(name string, ready bool, restarts int32) corev1.Pod {
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}
+	failed := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}
+	well := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	waits := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+	runs := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	pod := func(name string, ready bool, init, redis corev1.ContainerStatus) corev1.Pod {
 		condition := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse}
 		if ready {
 			condition.Status = corev1.ConditionTrue
 		}
-		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "redis"}},
+		init.Name, redis.Name = "init", "redis"
+		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{Name: "redis"}},
 			InitContainers: []corev1.Container{{Name: "init"}}},
 			Status: corev1.PodStatus{Conditions: []corev1.PodCondition{condition},
-				ContainerStatuses: []corev1.ContainerStatus{{Name: "redis", RestartCount: restarts}}}}
+				InitContainerStatuses: []corev1.ContainerStatus{init}, ContainerStatuses: []corev1.ContainerStatus{redis}}}
+	}
+	fine := func(name string) corev1.Pod {
+		return pod(name, true, corev1.ContainerStatus{State: well}, corev1.ContainerStatus{State: runs})
+	}
+	homeless := pod("p", false, corev1.ContainerStatus{}, corev1.ContainerStatus{})
+	homeless.Spec.NodeName = ""
+	for _, test := range []struct {
+		name string
+		pod  corev1.Pod
+		want []run
+	}{
+		{"it runs", fine("p"), []run{{pod: "p", container: "redis"}}},
+		{"it runs again", pod("p", true, corev1.ContainerStatus{State: well}, corev1.ContainerStatus{State: runs, RestartCount: 1, LastTerminationState: ended}),
+			[]run{{pod: "p", container: "redis"}, {pod: "p", container: "redis", previous: true}}},
+		{"it waits for its next run", pod("p", false, corev1.ContainerStatus{State: well}, corev1.ContainerStatus{State: waits, RestartCount: 4, LastTerminationState: ended}),
+			[]run{{pod: "p", container: "redis", previous: true, both: true}}},
+		{"the run before is forgotten", pod("p", false, corev1.ContainerStatus{State: well}, corev1.ContainerStatus{State: runs, RestartCount: 4}),
+			[]run{{pod: "p", container: "redis"}}},
+		{"its init container fails", pod("p", false, corev1.ContainerStatus{State: failed}, corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}}),
+			[]run{{pod: "p", container: "redis", never: "container redis is waiting to start: PodInitializing"}, {pod: "p", container: "init"}}},
+		{"no node takes it", homeless, []run{{pod: "p", container: "redis", never: "the pod is on no node"}, {pod: "p", container: "init", never: "the pod is on no node"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := runsOf([]corev1.Pod{test.pod}); !slices.Equal(got, test.want) {
+				t.Errorf("got %+v\nwant %+v", got, test.want)
+			}
+		})
 	}
 	var pods []corev1.Pod
 	for i := range 30 {
-		pods = append(pods, pod(fmt.Sprint("well-", i), true, 0))
+		pods = append(pods, fine(fmt.Sprint("well-", i)))
 	}
-	pods = append(pods, pod("ill", false, 4))
-	runs := runsOf(pods)
-	if len(runs) != 2*maxLoggedPods+1 {
-		t.Errorf("%d runs", len(runs))
-	}
-	want := []run{{"ill", "redis", false}, {"ill", "redis", true}, {"ill", "init", false}}
-	for i := range want {
-		if runs[i] != want[i] {
-			t.Errorf("run %d is %+v, want %+v", i, runs[i], want[i])
-		}
+	pods = append(pods, pod("ill", false, corev1.ContainerStatus{State: well}, corev1.ContainerStatus{State: runs}))
+	if all := runsOf(pods); len(all) != maxLoggedPods || all[0].pod != "ill" {
+		t.Errorf("of many: %+v", all)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Bounds of the nodes that are read: by name, and as a list.
 const (
-	maxNodes    = 5
+	maxNodes    = 3
 	maxNodeList = 100
 )
 
@@ -51,8 +51,9 @@ func (l *look) noteApp(ctx context.Context, n *notes) {
 	}
 }
 
-// noteNodes reads the nodes that carry the pods, and all of them, bounded,
-// when a pod has found none.
+// noteNodes reads the nodes that carry the pods that are not ready, and all of
+// them, bounded, when a pod has found none. The node of a ready pod is not
+// asked for: once it is lost, its pods are not ready any more.
 func (l *look) noteNodes(ctx context.Context, n *notes) {
 	pods, err := l.readPods(ctx)
 	if err != nil {
@@ -62,43 +63,65 @@ func (l *look) noteNodes(ctx context.Context, n *notes) {
 	var names []string
 	homeless := false
 	for _, pod := range pods.Items {
-		if pod.Spec.NodeName == "" {
+		switch name := pod.Spec.NodeName; {
+		case readiness(pod) == 1 || slices.Contains(names, name):
+		case name == "":
 			homeless = true
-		} else if !slices.Contains(names, pod.Spec.NodeName) && len(names) < maxNodes {
-			names = append(names, pod.Spec.NodeName)
+		case len(names) < maxNodes:
+			names = append(names, name)
 		}
 	}
-	list, err := l.readNodes(ctx, names, homeless)
-	n.note(evidence.FileNodes, err, func(b *evidence.Bundle) { b.Nodes = list })
+	var list *corev1.NodeList
+	if homeless {
+		list, err = l.listNodes(ctx)
+	} else {
+		list, err = l.getNodes(ctx, names)
+	}
+	n.note(evidence.FileNodes, err, func(b *evidence.Bundle) { b.Nodes = withoutImages(list) })
 }
 
-func (l *look) readNodes(ctx context.Context, names []string, all bool) (*corev1.NodeList, error) {
+func (l *look) listNodes(ctx context.Context) (*corev1.NodeList, error) {
 	ctx, cancel := l.limited(ctx)
 	defer cancel()
-	nodes := l.cluster.Clients.CoreV1().Nodes()
-	list := &corev1.NodeList{Items: []corev1.Node{}}
-	if all {
-		found, err := nodes.List(ctx, metav1.ListOptions{Limit: maxNodeList})
-		if err != nil {
-			return nil, err
-		}
-		list = found
-	} else {
-		for _, name := range names {
-			node, err := nodes.Get(ctx, name, metav1.GetOptions{})
-			if apierrors.IsNotFound(err) {
-				continue // a pod can outlive its node
-			}
-			if err != nil {
-				return nil, err
-			}
-			list.Items = append(list.Items, *node)
-		}
-	}
+	return l.cluster.Clients.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: maxNodeList})
+}
+
+func (l *look) getNodes(ctx context.Context, names []string) (*corev1.NodeList, error) {
+	nodes, err := each(names, func(name string) (*corev1.Node, error) {
+		ctx, cancel := l.limited(ctx)
+		defer cancel()
+		return l.cluster.Clients.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{}) // a pod can outlive its node
+	})
+	return &corev1.NodeList{Items: nodes}, err
+}
+
+// withoutImages drops some hundred names that nobody reads.
+func withoutImages(list *corev1.NodeList) *corev1.NodeList {
 	for i := range list.Items {
-		list.Items[i].Status.Images = nil // some hundred names that nobody reads
+		list.Items[i].Status.Images = nil
 	}
-	return list, nil
+	return list
+}
+
+// each gets objects by name side by side. One that is not there is left out.
+func each[T any](names []string, get func(name string) (*T, error)) ([]T, error) {
+	found, errs := make([]*T, len(names)), make([]error, len(names))
+	var parts []func()
+	for i, name := range names {
+		parts = append(parts, func() { found[i], errs[i] = get(name) })
+	}
+	parallel(parts...)
+	objects := []T{}
+	for i, err := range errs {
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return nil, err
+		default:
+			objects = append(objects, *found[i])
+		}
+	}
+	return objects, nil
 }
 
 // noteConfig lets only the configured key leave, its secrets redacted.

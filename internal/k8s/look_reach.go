@@ -13,13 +13,13 @@ import (
 	"redis-session-bot/internal/evidence"
 )
 
-// Bounds of what the reach check does.
+// maxProbed bounds the servers that are asked.
+const maxProbed = 5
+
+// What a client of a pod in which nothing runs would hear, and where.
 const (
-	maxAppPods   = 2
-	maxProbed    = 5
-	appLogLines  = 200
-	appLogBytes  = 256 << 10
-	appLogWindow = 600 // seconds
+	stageDial   = "dial"
+	refusedText = "connection refused"
 )
 
 // defaultPort is Redis' own.
@@ -135,6 +135,15 @@ func (l *look) probeServers(ctx context.Context, n *notes) {
 }
 
 func (l *look) probe(ctx context.Context, n *notes, pod *corev1.Pod) {
+	if !running(pod) {
+		// The network of a pod stands while its containers do not run:
+		// whoever connects is refused. That is known without asking.
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.bundle.Probes.Redis = append(n.bundle.Probes.Redis,
+			evidence.Redis{Pod: pod.Name, Stage: stageDial, Error: refusedText, Keys: -1, Info: map[string]string{}})
+		return
+	}
 	found, _ := l.readSecrets(ctx)
 	forward, err := l.cluster.forward(ctx, pod.Namespace, pod.Name, l.port())
 	if err != nil {
@@ -151,40 +160,6 @@ func (l *look) probe(ctx context.Context, n *notes, pod *corev1.Pod) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.bundle.Probes.Redis = append(n.bundle.Probes.Redis, asked)
-}
-
-// noteAppLogs reads what the application said in the last minutes, with the
-// time of each line.
-func (l *look) noteAppLogs(ctx context.Context, n *notes) {
-	pods, err := l.readAppPods(ctx)
-	if errors.Is(err, errNoApp) {
-		n.missing(sourceAppLog, "The application's log is not known: "+l.noApp())
-		return
-	}
-	if err != nil {
-		n.missing(sourceAppLog, l.says(evidence.FilePods, n.check, err))
-		return
-	}
-	var runs []run
-	for i := range pods.Items {
-		if pod := &pods.Items[i]; running(pod) && len(runs) < maxAppPods {
-			runs = append(runs, run{pod: pod.Name, container: pod.Spec.Containers[0].Name})
-		}
-	}
-	if len(runs) == 0 {
-		n.missing(sourceAppLog, fmt.Sprintf("The application's log is not known: no pod of %s runs.", l.target.App))
-		return
-	}
-	found := l.readLogs(ctx, runs, func(ctx context.Context, one run) (string, bool, error) {
-		return l.readLog(ctx, one, &corev1.PodLogOptions{Timestamps: true, TailLines: new(int64(appLogLines)),
-			SinceSeconds: new(int64(appLogWindow)), LimitBytes: new(int64(appLogBytes))})
-	})
-	if found.read == 0 && found.first != nil {
-		n.missing(sourceAppLog, l.says(sourceAppLog, n.check, found.first))
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.bundle.Logs = append(n.bundle.Logs, found.raw...)
 }
 
 // connectFrom connects from a pod of the application to the Service, with

@@ -23,6 +23,9 @@ type secrets struct {
 	known    []string // everything that must not be shown
 	password string   // what a client of the store would send; "" when none is known
 	why      error    // why the password is not known although one is configured
+
+	shown    *corev1.Secret // what may be shown of the target's Secret; nil where it is not there
+	shownErr error          // why that is not known
 }
 
 // redactor returns what takes the target's secrets out of text. What cannot
@@ -50,13 +53,18 @@ func (l *look) readSecrets(ctx context.Context) (secrets, error) {
 		values := map[string]map[string][]byte{}
 		for _, name := range l.secretNames(refs) {
 			secret, err := l.secret(ctx, name)
+			if name == l.target.Secret {
+				found.shown, found.shownErr = shownOf(secret), err
+			}
 			if err != nil {
 				if found.why == nil {
 					found.why = err
 				}
 				continue
 			}
-			values[name] = secret
+			if secret != nil {
+				values[name] = secret.Data
+			}
 		}
 		for i, ref := range refs {
 			value := string(values[ref.secret][ref.key])
@@ -149,8 +157,8 @@ func (l *look) secretNames(refs []secretRef) []string {
 	return names
 }
 
-// secret returns no values without an error for a Secret that is not there.
-func (l *look) secret(ctx context.Context, name string) (map[string][]byte, error) {
+// secret returns nil without an error for a Secret that is not there.
+func (l *look) secret(ctx context.Context, name string) (*corev1.Secret, error) {
 	ctx, cancel := l.limited(ctx)
 	defer cancel()
 	secret, err := l.cluster.Clients.CoreV1().Secrets(l.target.Namespace).Get(ctx, name, metav1.GetOptions{})
@@ -160,7 +168,7 @@ func (l *look) secret(ctx context.Context, name string) (map[string][]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	return secret.Data, nil
+	return secret, nil
 }
 
 // specSecrets are the literal values of the environment, and what stands

@@ -24,34 +24,49 @@ type workloads struct {
 	noStateful  error // why StatefulSets could not be asked
 }
 
-// readWorkload looks for the target as a Deployment, then as a StatefulSet. It
+// readWorkload looks for the target as a Deployment and as a StatefulSet. It
 // returns an error when neither is found and one of them could not be asked.
 func (l *look) readWorkload(ctx context.Context) (workloads, error) {
 	return l.workload.get(ctx, func(ctx context.Context) (workloads, error) {
+		go func() { _, _ = l.readLabelledPods(ctx) }() // they are asked for next, and need not wait
 		var found workloads
-		found.deployment, found.noDeploy = l.deployment(ctx, l.target.Workload)
-		if found.deployment != nil {
-			return found, nil
-		}
-		if found.noDeploy != nil && !answered(found.noDeploy) {
-			found.noStateful = found.noDeploy // nobody answers: asking once more only takes time
-			return found, found.noDeploy
-		}
-		ctx, cancel := l.limited(ctx)
-		defer cancel()
-		set, err := l.cluster.Clients.AppsV1().StatefulSets(l.target.Namespace).Get(ctx, l.target.Workload, metav1.GetOptions{})
+		list, err := l.readLabelledDeployments(ctx)
 		if err == nil {
-			found.statefulSet = set
+			if found.deployment = deploymentNamed(list, l.target.Workload); found.deployment != nil {
+				return found, nil
+			}
+			// With the usual label it is no Deployment, so it is likely the other.
+			if found.statefulSet, found.noStateful = l.statefulSet(ctx, l.target.Workload); found.statefulSet != nil {
+				return found, nil
+			}
+			found.deployment, found.noDeploy = l.deployment(ctx, l.target.Workload)
+		} else if !answered(err) {
+			found.noDeploy, found.noStateful = err, err // nobody answers: asking once more only takes time
+		} else if found.deployment, found.noDeploy = l.deployment(ctx, l.target.Workload); found.deployment == nil {
+			found.statefulSet, found.noStateful = l.statefulSet(ctx, l.target.Workload)
+		}
+		switch {
+		case found.deployment != nil || found.statefulSet != nil:
 			return found, nil
-		}
-		if !apierrors.IsNotFound(err) {
-			found.noStateful = err
-		}
-		if found.noDeploy != nil {
+		case found.noDeploy != nil:
 			return found, found.noDeploy
 		}
 		return found, found.noStateful
 	})
+}
+
+// statefulSet returns nil without an error for one that is not there.
+func (l *look) statefulSet(ctx context.Context, name string) (*appsv1.StatefulSet, error) {
+	ctx, cancel := l.limited(ctx)
+	defer cancel()
+	set, err := l.cluster.Clients.AppsV1().StatefulSets(l.target.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return set, nil
 }
 
 // deployment returns nil without an error for one that is not there.
@@ -151,7 +166,7 @@ func (l *look) readPods(ctx context.Context) (*corev1.PodList, error) {
 		if err != nil {
 			return nil, err
 		}
-		return l.listPods(ctx, selector)
+		return l.podsOf(ctx, l.target.Workload, selector)
 	})
 }
 
@@ -168,6 +183,14 @@ func (l *look) readApp(ctx context.Context) (*appsv1.Deployment, error) {
 	return l.app.get(ctx, func(ctx context.Context) (*appsv1.Deployment, error) {
 		if l.target.App == "" {
 			return nil, errNoApp
+		}
+		list, err := l.readLabelledDeployments(ctx)
+		if err == nil {
+			if found := deploymentNamed(list, l.target.App); found != nil {
+				return found, nil
+			}
+		} else if !answered(err) {
+			return nil, err
 		}
 		deployment, err := l.deployment(ctx, l.target.App)
 		if err == nil && deployment == nil {
@@ -187,7 +210,7 @@ func (l *look) readAppPods(ctx context.Context) (*corev1.PodList, error) {
 		if err != nil {
 			return nil, err
 		}
-		return l.listPods(ctx, selector)
+		return l.podsOf(ctx, l.target.App, selector)
 	})
 }
 

@@ -58,34 +58,35 @@ func namespace(now time.Time) *api {
 	owner := []metav1.OwnerReference{{Kind: "Deployment", Name: "redis-session", UID: "d-1", Controller: &isController}}
 	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "redis-session-1-a", Namespace: "ns", UID: "p-1", Labels: labels}, Spec: spec,
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: "redis", RestartCount: 3,
-			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off, said " + canarySecret}}}}}}
+			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}},
+			State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off, said " + canarySecret}}}}}}
 	event := corev1.Event{ObjectMeta: metav1.ObjectMeta{Name: "e-1", Namespace: "ns"}, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: pod.Name},
 		Reason: "Unhealthy", Message: `probe failed: redis-cli -a ` + canaryArg + ` says AUTH ` + canarySecret, LastTimestamp: seen}
 	const base = "/api/v1/namespaces/ns/"
 	return &api{
 		objects: map[string]any{
-			"/apis/apps/v1/namespaces/ns/deployments/redis-session": deployment("redis-session"),
-			"/apis/apps/v1/namespaces/ns/deployments/agent":         deployment("agent"),
+			"/apis/apps/v1/namespaces/ns/deployments": appsv1.DeploymentList{Items: []appsv1.Deployment{deployment("agent"), deployment("redis-session")}},
 			"/apis/apps/v1/namespaces/ns/replicasets": appsv1.ReplicaSetList{Items: []appsv1.ReplicaSet{{
 				ObjectMeta: metav1.ObjectMeta{Name: "redis-session-1", OwnerReferences: owner, Annotations: map[string]string{"deployment.kubernetes.io/revision": "1"}},
 				Spec:       appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: spec}}}}},
-			base + "pods?app=redis-session":            corev1.PodList{Items: []corev1.Pod{pod}},
-			base + "pods?app=agent":                    corev1.PodList{},
+			base + "pods?app in (agent,redis-session)": corev1.PodList{Items: []corev1.Pod{pod}},
 			base + "events":                            corev1.EventList{Items: []corev1.Event{event}},
 			base + "services/redis-session":            corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "redis-session"}},
 			base + "persistentvolumeclaims/redis-data": corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "redis-data"}},
 			base + "configmaps/redis-session-config": corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "redis-session-config"},
 				Data: map[string]string{"redis.conf": "port 6379\nrequirepass " + canaryConf + "\n", "other": "not for everybody"}},
-			base + "secrets/secrets": corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "secrets"},
-				Data: map[string][]byte{"redis-password": []byte(canarySecret + "\n"), "api": []byte(canaryLog), "region": []byte("eu")}},
+			base + "secrets/secrets": corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "secrets", Namespace: "ns", CreationTimestamp: seen,
+				Annotations:   map[string]string{lastApplied: `{"data":{"api":"` + base64.StdEncoding.EncodeToString([]byte(canaryLog)) + `"}}`, "note": canarySecret},
+				ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "vault", Operation: "Update", Time: &seen, FieldsV1: metav1.NewFieldsV1(`{"f:data":{}}`)}}},
+				Data: map[string][]byte{"redis-password": []byte(canarySecret + "\n"), "api": []byte(canaryLog), "region": []byte("eu"), "spare": {}}},
 			"/api/v1/nodes/node-1": corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"}},
 			"/apis/discovery.k8s.io/v1/namespaces/ns/endpointslices": discoveryv1.EndpointSliceList{Items: []discoveryv1.EndpointSlice{{}}},
 			"/apis/storage.k8s.io/v1/storageclasses":                 storagev1.StorageClassList{Items: []storagev1.StorageClass{{}}},
 			"/apis/metrics.k8s.io/v1beta1/namespaces/ns/pods":        metricsv1.PodMetricsList{Items: []metricsv1.PodMetrics{{}}},
 		},
 		texts: map[string]string{
-			base + "pods/redis-session-1-a/log":          "started\n>>> 'requirepass " + canaryConf + " x'\ntoken " + canaryLog + "\nenv " + canaryEnv + "\n",
-			base + "pods/redis-session-1-a/log?previous": "redis://:" + canarySecret + "@redis-session\n" + base64.StdEncoding.EncodeToString([]byte(canarySecret)) + "\n",
+			base + "pods/redis-session-1-a/log":          "started with " + canarySecret + "\n>>> 'requirepass " + canaryConf + " x'\ntoken " + canaryLog + "\nenv " + canaryEnv + "\n",
+			base + "pods/redis-session-1-a/log?previous": "redis://:" + canarySecret + "@redis-session\nit has " + canarySecret + "\n and " + base64.StdEncoding.EncodeToString([]byte(canarySecret+"\n")) + "\n" + base64.StdEncoding.EncodeToString([]byte(canarySecret)) + "\n",
 		},
 	}
 }
@@ -111,13 +112,22 @@ func TestLookReads(t *testing.T) {
 	if got := bundle.ConfigMaps.Items[0].Data; len(got) != 1 || !strings.Contains(got["redis.conf"], "port 6379") {
 		t.Errorf("of the ConfigMap left: %v", got)
 	}
+	secret := bundle.Secrets.Items[0]
+	for key, want := range map[string]string{"redis-password": "***\n", "api": "***", "region": "***", "spare": ""} {
+		if got := string(secret.Data[key]); got != want || len(secret.Data) != 4 {
+			t.Errorf("of %s in the Secret left %q, want %q", key, got, want)
+		}
+	}
+	if secret.Name != "secrets" || secret.Annotations != nil || secret.CreationTimestamp.IsZero() || len(secret.ManagedFields) != 1 || secret.ManagedFields[0].FieldsV1 != nil {
+		t.Errorf("of the Secret left: %+v", secret)
+	}
 	if bundle.Meta.At != now || bundle.Meta.Workload != "redis-session" {
 		t.Errorf("meta is %+v", bundle.Meta)
 	}
 	if fields := bundle.Deployments.Items[0].ManagedFields; len(fields) != 1 || fields[0].Manager != "kubectl" || fields[0].FieldsV1 != nil {
 		t.Errorf("managedFields are %+v", fields)
 	}
-	if len(server.asked) > 18 {
+	if len(server.asked) > 13 {
 		t.Errorf("%d requests:\n%s", len(server.asked), strings.Join(server.asked, "\n"))
 	}
 }
@@ -138,7 +148,9 @@ func TestCanaries(t *testing.T) {
 			}
 			all := string(data) + fmt.Sprint(bundle.Logs)
 			for _, canary := range []string{canarySecret, canaryConf, canaryEnv, canaryLog, canaryArg,
-				base64.StdEncoding.EncodeToString([]byte(canarySecret)), base64.StdEncoding.EncodeToString([]byte(canarySecret + "\n"))} {
+				canarySecret + "\n", canarySecret + `\n`,
+				base64.StdEncoding.EncodeToString([]byte(canarySecret)), base64.StdEncoding.EncodeToString([]byte(canarySecret + "\n")),
+				base64.StdEncoding.EncodeToString([]byte(canaryLog))} {
 				if at := strings.Index(all, canary); at >= 0 {
 					t.Errorf("%s leaves: …%s…", canary, all[max(0, at-80):min(len(all), at+80)])
 				}
@@ -159,6 +171,8 @@ func TestLookForbidden(t *testing.T) {
 	for source, want := range map[string]string{
 		evidence.SourceLogs: "The API server refused: pods/log is forbidden for the bot. Add this rule: pods/log get, namespace ns. Or run: kubectl -n ns logs -l app=redis-session",
 		evidence.FileNodes:  "Add this rule: nodes get, for the whole cluster",
+
+		evidence.FileSecrets: "Add this rule: secrets get, namespace ns",
 	} {
 		if !strings.Contains(bundle.Missing[source], want) {
 			t.Errorf("%s: %q", source, bundle.Missing[source])

@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"redis-session-bot/internal/evidence"
@@ -19,18 +18,25 @@ const (
 )
 
 // lookVolumes reads the claims that the workload mounts, the classes that
-// could provision them, and the events of both.
+// could provision those that wait for a volume, and the events of both.
 func (l *look) lookVolumes(ctx context.Context, n *notes) {
 	parallel(
 		func() { l.noteEvents(ctx, n) },
-		func() { l.noteClaims(ctx, n) },
-		func() {
-			ctx, cancel := l.limited(ctx)
-			defer cancel()
-			list, err := l.cluster.Clients.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{Limit: maxClasses})
-			n.note(evidence.FileClasses, err, func(b *evidence.Bundle) { b.Classes = withoutParameters(list) })
-		},
+		func() { l.noteClasses(ctx, n, l.noteClaims(ctx, n)) },
 	)
+}
+
+// noteClasses asks for the StorageClasses only where a claim may wait for one.
+func (l *look) noteClasses(ctx context.Context, n *notes, claims []corev1.PersistentVolumeClaim) {
+	bound := func(c corev1.PersistentVolumeClaim) bool { return c.Status.Phase == corev1.ClaimBound }
+	if claims != nil && !slices.ContainsFunc(claims, func(c corev1.PersistentVolumeClaim) bool { return !bound(c) }) {
+		n.note(evidence.FileClasses, nil, func(b *evidence.Bundle) { b.Classes = &storagev1.StorageClassList{Items: []storagev1.StorageClass{}} })
+		return
+	}
+	ctx, cancel := l.limited(ctx)
+	defer cancel()
+	list, err := l.cluster.Clients.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{Limit: maxClasses})
+	n.note(evidence.FileClasses, err, func(b *evidence.Bundle) { b.Classes = withoutParameters(list) })
 }
 
 // withoutParameters drops what a class tells its provisioner: it may name
@@ -42,31 +48,21 @@ func withoutParameters(list *storagev1.StorageClassList) *storagev1.StorageClass
 	return list
 }
 
-func (l *look) noteClaims(ctx context.Context, n *notes) {
+// noteClaims returns the claims that are there; nil when they are not known.
+func (l *look) noteClaims(ctx context.Context, n *notes) []corev1.PersistentVolumeClaim {
 	names, err := l.claimNames(ctx)
 	if err != nil {
 		n.missing(evidence.FileClaims, "The claims are not known, since neither the workload nor its pods are.")
-		return
+		return nil
 	}
-	list := &corev1.PersistentVolumeClaimList{Items: []corev1.PersistentVolumeClaim{}}
-	for _, name := range names[:min(len(names), maxClaims)] {
-		claim, err := l.readClaim(ctx, name)
-		if apierrors.IsNotFound(err) {
-			continue // the evidence says that it is not there
-		}
-		if err != nil {
-			n.note(evidence.FileClaims, err, nil)
-			return
-		}
-		list.Items = append(list.Items, *claim)
-	}
-	n.note(evidence.FileClaims, nil, func(b *evidence.Bundle) { b.Claims = list })
-}
-
-func (l *look) readClaim(ctx context.Context, name string) (*corev1.PersistentVolumeClaim, error) {
-	ctx, cancel := l.limited(ctx)
-	defer cancel()
-	return l.cluster.Clients.CoreV1().PersistentVolumeClaims(l.target.Namespace).Get(ctx, name, metav1.GetOptions{})
+	// One that is not there is left out; the evidence says that it is missing.
+	claims, err := each(names[:min(len(names), maxClaims)], func(name string) (*corev1.PersistentVolumeClaim, error) {
+		ctx, cancel := l.limited(ctx)
+		defer cancel()
+		return l.cluster.Clients.CoreV1().PersistentVolumeClaims(l.target.Namespace).Get(ctx, name, metav1.GetOptions{})
+	})
+	n.note(evidence.FileClaims, err, func(b *evidence.Bundle) { b.Claims = &corev1.PersistentVolumeClaimList{Items: slices.Clone(claims)} })
+	return claims
 }
 
 // claimNames are those of the workload's template, and of its pods where the
