@@ -21,6 +21,13 @@ type course struct {
 	see  func(p *patient) // what kubectl would show
 	mend func(p *patient) // what a person would do about it
 	keys int              // how many sessions the mended store has at least
+	// ready: the store's pods stay ready while it is broken.
+	ready bool
+	// hears is in a line of the application's log that begins with "redis: ";
+	// empty: "dial tcp ", since there is nobody to talk to.
+	hears string
+	// unheard: the application has nothing to complain of.
+	unheard bool
 }
 
 func cases() map[string]course {

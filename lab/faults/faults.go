@@ -37,6 +37,9 @@ const (
 type fault struct {
 	name string
 	what string // one line for people: what is done
+	// ready says that every pod stays ready all the while: only the clients, or
+	// nobody, hear of it.
+	ready bool
 	// inject does it. The store is healthy before.
 	inject func(ctx context.Context, c *workload.Copy) error
 	// shows says in a line what a person would see of it now; empty when it
@@ -45,7 +48,13 @@ type fault struct {
 }
 
 func all() []fault {
-	return []fault{configError(), outOfMemory(), corruptAOF(), badRollout(), scaledToZero()}
+	return []fault{
+		configError(),
+		outOfMemory(),
+		corruptAOF(),
+		badRollout(),
+		scaledToZero(),
+	}
 }
 
 // Names lists the faults, such as "scaled-to-zero" and "volume/pending".
@@ -115,14 +124,32 @@ func Break(ctx context.Context, o Options, name string) error {
 		fmt.Fprintf(out, "%s is broken so already: %s\n", store, shown)
 		return nil
 	}
-	if status.Redis.Why != "" {
-		return fmt.Errorf("%s: %w (%s); run lab heal first", store, ErrBroken, status.Redis.Why)
+	why := status.Redis.Why
+	if why == "" {
+		why = quietly(ctx, c)
+	}
+	if why != "" {
+		return fmt.Errorf("%s: %w (%s); run lab heal first", store, ErrBroken, why)
 	}
 	fmt.Fprintf(out, "breaking %s: %s\n", store, f.what)
 	if err := f.inject(ctx, c); err != nil {
 		return fmt.Errorf("break %s by %s: %w", store, name, err)
 	}
 	return f.await(ctx, c, out)
+}
+
+// quietly says what a store whose pods are all ready suffers from; empty when
+// nothing shows.
+func quietly(ctx context.Context, c *workload.Copy) string {
+	for _, f := range all() {
+		if !f.ready {
+			continue
+		}
+		if shown, err := f.shows(ctx, c); err == nil && shown != "" {
+			return f.name + ": " + shown
+		}
+	}
+	return ""
 }
 
 // await waits until the fault shows.

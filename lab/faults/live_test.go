@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -108,9 +109,9 @@ func (p *patient) live(name string, c course) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.breakBy(name)
+	p.breakBy(name, c)
 	c.see(p)
-	p.hearsTheApplication()
+	p.hearsTheApplication(c)
 	p.refusesASecondFault(name)
 	if err := workload.Heal(p.Context(), p.options); err != nil {
 		p.Fatal(err)
@@ -122,7 +123,7 @@ func (p *patient) live(name string, c course) {
 	if c.mend == nil {
 		return
 	}
-	p.breakBy(name)
+	p.breakBy(name, c)
 	c.mend(p)
 	p.isHealthy()
 	if keys := p.keys(); keys < c.keys {
@@ -130,7 +131,7 @@ func (p *patient) live(name string, c course) {
 	}
 }
 
-func (p *patient) breakBy(name string) {
+func (p *patient) breakBy(name string, c course) {
 	p.Helper()
 	o := faults.Options{Kubeconfig: p.options.Kubeconfig, Namespace: p.options.Namespace, Out: p.printed}
 	if err := faults.Break(p.Context(), o, name); err != nil {
@@ -140,8 +141,8 @@ func (p *patient) breakBy(name string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	if status.Redis.Why == "" {
-		p.Fatal("the store is ready while it is broken")
+	if ready := status.Redis.Why == ""; ready != c.ready {
+		p.Fatalf("the store's pods are ready while it is broken: %t, want %t (%s)", ready, c.ready, status.Redis.Why)
 	}
 }
 
@@ -169,12 +170,16 @@ func (p *patient) refusesASecondFault(name string) {
 	}
 }
 
-// hearsTheApplication: its log names what it meets.
-func (p *patient) hearsTheApplication() {
+// hearsTheApplication: its log names what it meets, if it meets anything.
+func (p *patient) hearsTheApplication(c course) {
 	p.Helper()
-	p.until("the application to complain", func() bool {
+	if c.unheard {
+		return
+	}
+	heard := cmp.Or(c.hears, "dial tcp ")
+	p.until("the application to complain of "+heard, func() bool {
 		for _, line := range p.applicationLog() {
-			if strings.HasPrefix(line, "redis: dial tcp ") {
+			if strings.HasPrefix(line, "redis: ") && strings.Contains(line, heard) {
 				return true
 			}
 		}
