@@ -1,6 +1,7 @@
 package runbooks_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"slices"
@@ -25,7 +26,8 @@ type trap struct {
 	Log        *string
 	Previous   *string
 	InitLog    *string
-	Bot, App   string // "ok", or what was heard
+	MetricsLog *string // of an exporter beside Redis
+	Bot, App   string  // "ok", or what was heard
 	Keys       *int64
 	Said       string // the application's log
 	Conf       string // redis.conf
@@ -119,6 +121,7 @@ func (one trap) bundle(t *testing.T) evidence.Bundle {
 	logOf(trapName, "redis", true, one.Previous)
 	logOf(trapName, "redis", false, one.Log)
 	logOf(trapName, "prepare", false, one.InitLog)
+	logOf(trapName, "metrics", false, one.MetricsLog)
 	if one.Said != "" {
 		logOf("langgraph-agent-5d5c-x", "langgraph-agent", false, &one.Said)
 	}
@@ -224,7 +227,7 @@ func (one trap) pod() corev1.Pod {
 		pod.Status.Phase, pod.Spec.NodeName = corev1.PodPending, ""
 		scheduled = corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: one.Pod.Message}
 	case "evicted":
-		pod.Status.Phase, pod.Status.Reason, pod.Status.Message = corev1.PodFailed, "Evicted", one.Pod.Message
+		pod.Status.Phase, pod.Status.Reason, pod.Status.Message = corev1.PodFailed, cmp.Or(one.Pod.Reason, "Evicted"), one.Pod.Message
 	}
 	if (one.Pod.State == "ready" || one.Pod.State == "unready") && (one.Pod.Finished != nil || one.Pod.Reason != "") {
 		status.LastTerminationState.Terminated, status.RestartCount = ended, 1
