@@ -32,11 +32,14 @@ type course struct {
 
 func cases() map[string]course {
 	return map[string]course{
-		"config-error":   {see: seeConfigError, mend: mendConfig},
-		"out-of-memory":  {see: seeOutOfMemory, mend: mendMemory, keys: 10_000},
-		"corrupt-aof":    {see: seeCorruptAOF, mend: mendAOF, keys: 1000},
-		"bad-rollout":    {see: seeBadRollout, mend: undo},
-		"scaled-to-zero": {see: seeNoPods, mend: scaleUp},
+		"config-error":         {see: seeConfigError, mend: mendConfig},
+		"out-of-memory":        {see: seeOutOfMemory, mend: mendMemory, keys: 10_000},
+		"corrupt-aof":          {see: seeCorruptAOF, mend: mendAOF, keys: 1000},
+		"bad-rollout":          {see: seeBadRollout, mend: undo},
+		"scaled-to-zero":       {see: seeNoPods, mend: scaleUp},
+		"volume/pending":       {see: seePendingVolume},
+		"volume/missing-class": {see: seeMissingClass},
+		"volume/lost":          {see: seeLostVolume},
 	}
 }
 

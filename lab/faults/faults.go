@@ -54,6 +54,9 @@ func all() []fault {
 		corruptAOF(),
 		badRollout(),
 		scaledToZero(),
+		volumePending(),
+		volumeMissingClass(),
+		volumeLost(),
 	}
 }
 

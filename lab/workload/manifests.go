@@ -113,7 +113,7 @@ func service(s Spec) *corev1.Service {
 func claim(s Spec) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
-		ObjectMeta: named(s, "redis-data", Redis),
+		ObjectMeta: named(s, deploymentClaim, Redis),
 		Spec:       claimSpec(),
 	}
 }

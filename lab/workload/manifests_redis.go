@@ -29,7 +29,7 @@ func redisDeployment(s Spec) *appsv1.Deployment {
 			// moment, and on two nodes wait for the claim for ever.
 			Strategy:                appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
 			ProgressDeadlineSeconds: ptr.To[int32](120),
-			Template:                redisTemplate(s, &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "redis-data"}),
+			Template:                redisTemplate(s, &corev1.PersistentVolumeClaimVolumeSource{ClaimName: deploymentClaim}),
 		},
 	}
 }

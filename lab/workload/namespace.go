@@ -84,8 +84,8 @@ func kinds() []schema.GroupVersionResource {
 	}
 }
 
-// clear removes the workloads, their pods and their volumes, and waits until
-// the last is gone.
+// clear removes the workloads, their pods and their volumes, and the classes
+// that were made for them, and waits until the last is gone.
 func (c *Copy) clear(ctx context.Context) error {
 	c.say("removing what runs in %s, and its volume", c.Namespace)
 	quick := metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground), GracePeriodSeconds: ptr.To[int64](1)}
@@ -93,6 +93,10 @@ func (c *Copy) clear(ctx context.Context) error {
 		if err := c.dynamic.Resource(kind).Namespace(c.Namespace).DeleteCollection(ctx, quick, metav1.ListOptions{}); err != nil {
 			return fmt.Errorf("delete the %s of %s: %w", kind.Resource, c.Namespace, err)
 		}
+	}
+	classes := c.Clients.StorageV1().StorageClasses()
+	if err := classes.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: CopyLabel + "=" + c.Namespace}); err != nil {
+		return fmt.Errorf("delete the storageclasses of %s: %w", c.Namespace, err)
 	}
 	forceAt := time.Now().Add(forceAfter)
 	return c.until(ctx, "the old pods and volumes to go", func(ctx context.Context) (bool, error) {

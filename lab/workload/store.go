@@ -6,6 +6,7 @@ import (
 	"io"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Store is the newest pod of Redis and its container as kubectl get pod shows them.
@@ -59,4 +60,21 @@ func (c *Copy) Log(ctx context.Context, pod string, previous bool) (string, erro
 		return "", fmt.Errorf("read the log of %s: %w", c.ref(pod), err)
 	}
 	return string(text), nil
+}
+
+// Claim is the claim on the store's volume.
+func (c *Copy) Claim(ctx context.Context) (*corev1.PersistentVolumeClaim, error) {
+	shape, err := c.Shape(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := deploymentClaim
+	if shape == StatefulSet {
+		name = statefulSetClaim
+	}
+	claim, err := c.Clients.CoreV1().PersistentVolumeClaims(c.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("get claim %s: %w", c.ref(name), err)
+	}
+	return claim, nil
 }

@@ -3,8 +3,8 @@
 //
 // It owns every object of its namespace that could make the store healthy or
 // not, and the contents of its volume. It never touches a namespace that it did
-// not create, writes nothing cluster-scoped but that namespace, and breaks
-// nothing: package faults does.
+// not create, and of what is outside of namespaces only what carries CopyLabel.
+// It breaks nothing: package faults does.
 package workload
 
 import (
@@ -29,6 +29,16 @@ const (
 	Deployment  = "deployment"  // and the claim redis-data
 	StatefulSet = "statefulset" // and the claim data-redis-session-0
 )
+
+// The store's claim in either shape.
+const (
+	deploymentClaim  = "redis-data"
+	statefulSetClaim = "data-redis-session-0"
+)
+
+// CopyLabel marks an object outside of every namespace that was made for one
+// copy: its value is the copy's namespace. Heal and Down remove it.
+const CopyLabel = "redis-session-lab/copy"
 
 // The names that every copy has.
 const (
