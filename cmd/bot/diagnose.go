@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -15,6 +16,7 @@ import (
 	"redis-session-bot/internal/config"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/k8s"
 	"redis-session-bot/internal/runbook"
 	"redis-session-bot/internal/store/memory"
 	"redis-session-bot/internal/terminal"
@@ -84,8 +86,8 @@ func diagnose(ctx context.Context, c config.Config, o diagnoseOptions, out io.Wr
 		if err != nil {
 			return exit{exitUsage, err}
 		}
-		s.Cluster = bundled{bundle}
-		target = fromBundle(target, bundle, o)
+		s.Cluster = k8s.Recorded{Bundle: bundle, Now: time.Now}
+		target = fromBundle(target, bundle, o.namespace, o.workload)
 	}
 	d, err := s.Diagnose(ctx, book.Command, target, progressTo(os.Stderr))
 	if err != nil {
@@ -136,8 +138,8 @@ func chooseTarget(targets []evidence.Target, o diagnoseOptions) (evidence.Target
 }
 
 // fromBundle lets a bundle's meta.json name the target, but for what the flags name.
-func fromBundle(target evidence.Target, bundle evidence.Bundle, o diagnoseOptions) evidence.Target {
-	named := evidence.Target{Namespace: o.namespace, Workload: o.workload}.
+func fromBundle(target evidence.Target, bundle evidence.Bundle, namespace, workload string) evidence.Target {
+	named := evidence.Target{Namespace: namespace, Workload: workload}.
 		Or(evidence.Target{Namespace: bundle.Meta.Namespace, Workload: bundle.Meta.Workload})
 	return named.Or(target)
 }
@@ -159,30 +161,3 @@ type nobody struct{}
 func (nobody) Allows(context.Context, incident.Actor, incident.Role) error {
 	return &incident.Refusal{Says: "bot diagnose changes nothing."}
 }
-
-// bundled is a cluster that a bundle stands in for: it can be read only.
-type bundled struct{ bundle evidence.Bundle }
-
-// Look gives the same bundle to every check.
-func (b bundled) Look(evidence.Target) incident.Look { return b }
-
-// Check gives the whole bundle.
-func (b bundled) Check(context.Context, string) (evidence.Bundle, error) { return b.bundle, nil }
-
-var errBundle = &incident.Refusal{Says: "This is a recorded bundle: nothing can be changed in it."}
-
-// Prepare refuses.
-func (bundled) Prepare(context.Context, evidence.Target, []runbook.Change) (incident.Prepared, error) {
-	return incident.Prepared{}, errBundle
-}
-
-// Unchanged refuses.
-func (bundled) Unchanged(context.Context, evidence.Target, []incident.Write) error { return errBundle }
-
-// Apply refuses.
-func (bundled) Apply(context.Context, evidence.Target, incident.Write, incident.Actor) (string, error) {
-	return "", errBundle
-}
-
-// Settle refuses.
-func (bundled) Settle(context.Context, evidence.Target, func(string)) error { return errBundle }

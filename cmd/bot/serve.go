@@ -10,34 +10,53 @@ import (
 
 	"redis-session-bot/internal/commands"
 	"redis-session-bot/internal/config"
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/k8s"
 	"redis-session-bot/internal/slack"
 	"redis-session-bot/internal/store/memory"
 )
 
 func serveCommand(file *string) *cobra.Command {
-	return &cobra.Command{
+	from := ""
+	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the Slack bot",
 		Long: `Run the Slack bot over Socket Mode. The tokens come from SLACK_BOT_TOKEN and
-SLACK_APP_TOKEN, or from the files that the configuration names.`,
+SLACK_APP_TOKEN, or from the files that the configuration names.
+
+With --from it walks a recorded bundle instead of a cluster: every step, the
+verdict and the plan are shown, and nothing can be applied.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load(*file)
 			if err != nil {
 				return exit{exitUsage, err}
 			}
-			return serve(cmd.Context(), c)
+			return serve(cmd.Context(), c, from)
 		},
 	}
+	cmd.Flags().StringVar(&from, "from", "", "walk the bundle in this folder; ask no cluster and change nothing")
+	return cmd
 }
 
 // checkWithin bounds the questions to Slack at start.
 const checkWithin = 30 * time.Second
 
-func serve(ctx context.Context, c config.Config) error {
+func serve(ctx context.Context, c config.Config, from string) error {
 	book, err := loadRunbook(c.Runbook)
 	if err != nil {
 		return exit{exitUsage, err}
+	}
+	targets := targetsOf(book, c.Targets)
+	var recorded *k8s.Recorded
+	if from != "" {
+		bundle, err := evidence.Open(from)
+		if err != nil {
+			return exit{exitUsage, err}
+		}
+		recorded = &k8s.Recorded{Bundle: bundle, Now: time.Now}
+		targets = []evidence.Target{fromBundle(targets[0], bundle, "", "")}
+		targets[0].Name = "recorded"
 	}
 	log := logger(c.Log.Level)
 	app := slack.New(slack.Options{BotToken: c.Slack.BotToken, AppToken: c.Slack.AppToken, APIURL: c.Slack.APIURL,
@@ -51,7 +70,9 @@ func serve(ctx context.Context, c config.Config) error {
 	}
 	incidents := service(ctx, c, book, &memory.Store{}, app.Roles(), log)
 	incidents.Changed = app.Changed
-	targets := targetsOf(book, c.Targets)
+	if recorded != nil {
+		incidents.Cluster = recorded
+	}
 	app.Handler = &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Approvers: c.Roles.Approvers, Log: log}
 	app.Incidents = incidents
 	if err := incidents.Recover(ctx); err != nil {

@@ -21,6 +21,18 @@ func logsCheck() Check {
 // choose what is shown; what a line means is the runbook's business.
 var telling = regexp.MustCompile(`(?i)fatal|error|fail|denied|refus|corrupt|bad file|unexpected end|out of memory|oom|no space|read-only|already in use|can't|cannot|unable|killed|wrong|aborting|>>>|shutdown signal|mis(conf|match)`)
 
+// usual are lines with such words that every server prints and nothing follows from.
+var usual = regexp.MustCompile(`Memory overcommit must be enabled|no config file specified|Transparent Huge Pages|TCP backlog setting`)
+
+// headline is the line that names the trouble: the line of the configuration
+// that was refused, or the first line that tells.
+func headline(e evidence.Evidence, lines []string) string {
+	if refused := e.Config.Refused; refused.Happened && strings.Contains(lines[0], "CONFIG FILE ERROR") {
+		return fmt.Sprintf("refuses line %d of its configuration, %q: %s", refused.Line, cut(refused.Text, 80), cut(refused.Reason, 100))
+	}
+	return fmt.Sprintf("%q", cut(lines[0], 160))
+}
+
 // shownLines is how many lines of proof one log shows.
 const shownLines = 8
 
@@ -36,7 +48,7 @@ func readLogs(e evidence.Evidence) Reading {
 		lines := tellingLines(log)
 		switch {
 		case log.Failing && len(lines) > 0:
-			r.add(Fail, object, fmt.Sprintf("%s%s: %q", log.Container, previousWord(log), cut(lines[0], 160)), lines...)
+			r.add(Fail, object, fmt.Sprintf("%s%s: %s", log.Container, previousWord(log), headline(e, lines)), lines...)
 		case log.Failing && len(log.Lines) == 0:
 			r.add(Warn, object, log.Container+previousWord(log)+" wrote nothing")
 		case log.Failing:
@@ -63,7 +75,7 @@ func tellingLines(log evidence.Log) []string {
 	seen := map[string]bool{}
 	for _, line := range log.Lines {
 		line = strings.TrimSpace(line)
-		if line == "" || seen[line] || !telling.MatchString(line) {
+		if line == "" || seen[line] || !telling.MatchString(line) || usual.MatchString(line) {
 			continue
 		}
 		seen[line] = true

@@ -87,7 +87,7 @@ func writeLine(n int, write incident.Write, plan incident.Plan) Text {
 		text = text.emoji(emojiUnknown).say(" ")
 	}
 	text = text.say("%s", write.Title)
-	if write.DryRun != incident.DryRunAccepted && plan.State == incident.Proposed {
+	if write.DryRun != incident.DryRunAccepted && write.DryRun != incident.DryRunNotAsked && plan.State == incident.Proposed {
 		text = text.say("\n").emoji(emojiFail).say(" the API server refuses it: %s", cutTo(write.DryRun, 300))
 	}
 	if len(write.Undo) == 0 && plan.State == incident.Proposed {
@@ -109,6 +109,9 @@ func diffParts(write incident.Write) []Part {
 
 // consent says what the API server answered and who may apply the plan.
 func (h *Handler) consent(plan incident.Plan) Text {
+	if incident.NotAsked(plan) {
+		return say("Shown on a recorded bundle: no API server was asked, and nothing can be applied. Made by ").who(plan.By)
+	}
 	dry := "The API server refuses a part of it in a dry run."
 	if incident.Accepted(plan) {
 		dry = "Server-side dry run: accepted."
@@ -145,6 +148,9 @@ func planButtons(inc incident.Incident, plan incident.Plan) []Button {
 	switch plan.State {
 	case incident.Proposed:
 		buttons := []Button{{ID: actCancel, Value: value(inc.ID, plan.Number), Label: "Cancel"}}
+		if incident.NotAsked(plan) {
+			return buttons
+		}
 		if incident.Accepted(plan) {
 			return append([]Button{applyButton(inc, plan)}, buttons...)
 		}

@@ -62,7 +62,7 @@ func Open(dir string) (Bundle, error) {
 			return Bundle{}, fmt.Errorf("bundle %s: %w", dir, err)
 		}
 		if !there {
-			b.Missing[f.name] = f.name + " is not in the bundle"
+			b.Missing[f.name] = "the bundle has no " + f.name
 			continue
 		}
 		found++
@@ -73,7 +73,7 @@ func Open(dir string) (Bundle, error) {
 			return Bundle{}, fmt.Errorf("bundle %s: %w", dir, err)
 		}
 		if !there && f.name == FileProbes {
-			b.Missing[FileProbes] = "probes.json is not in the bundle"
+			b.Missing[FileProbes] = "the bundle has no " + FileProbes
 		}
 		if there {
 			found++
@@ -183,7 +183,7 @@ func (b *Bundle) openLogs(root *os.Root) error {
 		return fmt.Errorf("logs: %w", err)
 	}
 	if b.Logs == nil {
-		b.Missing[SourceLogs] = "there is no logs folder in the bundle"
+		b.Missing[SourceLogs] = "the bundle has no folder logs"
 	}
 	return nil
 }

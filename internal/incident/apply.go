@@ -55,6 +55,8 @@ func (s *Service) applicable(inc *Incident, number int, digest string) error {
 		return refuse("This button is of an older plan. Nothing was changed. Look at plan %d as it is now.", number)
 	case s.Now().After(plan.Until):
 		return refuse("Plan %d was valid until %s. Nothing was changed. Make a new plan.", number, plan.Until.UTC().Format("15:04 UTC"))
+	case NotAsked(*plan):
+		return refuse("Plan %d was made on a recorded bundle. Nothing can be applied to it.", number)
 	case !Accepted(*plan):
 		return refuse("The API server refuses plan %d in its dry run. Nothing was changed.", number)
 	}
@@ -63,6 +65,14 @@ func (s *Service) applicable(inc *Incident, number int, digest string) error {
 
 // DryRunAccepted is what Write.DryRun holds when the API server has nothing against the write.
 const DryRunAccepted = "accepted"
+
+// DryRunNotAsked is what Write.DryRun holds where there is no API server to ask.
+const DryRunNotAsked = "not asked"
+
+// NotAsked reports whether a plan is only shown: there is no API server behind it.
+func NotAsked(plan Plan) bool {
+	return slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.DryRun == DryRunNotAsked })
+}
 
 // Accepted reports whether the API server accepted the dry run of every write.
 func Accepted(plan Plan) bool {
