@@ -32,11 +32,28 @@ type course struct {
 
 func cases() map[string]course {
 	return map[string]course{
-		"config-error":         {see: seeConfigError, mend: mendConfig},
-		"out-of-memory":        {see: seeOutOfMemory, mend: mendMemory, keys: 10_000},
-		"corrupt-aof":          {see: seeCorruptAOF, mend: mendAOF, keys: 1000},
-		"bad-rollout":          {see: seeBadRollout, mend: undo},
-		"scaled-to-zero":       {see: seeNoPods, mend: scaleUp},
+		"config-error":   {see: seeConfigError, mend: mendConfig},
+		"out-of-memory":  {see: seeOutOfMemory, mend: mendMemory, keys: 10_000},
+		"corrupt-aof":    {see: seeCorruptAOF, mend: mendAOF, keys: 1000},
+		"bad-rollout":    {see: seeBadRollout, mend: undo},
+		"scaled-to-zero": {see: seeNoPods, mend: scaleUp},
+
+		"auth-failure/store":          {see: seeOldPasswordInStore, mend: mendStorePassword, ready: true, hears: wrongPassword},
+		"auth-failure/app":            {see: seeOldPasswordInApplication, mend: mendApplicationPassword, ready: true, hears: wrongPassword},
+		"auth-failure/newline":        {see: seeNewline, mend: mendNewline, ready: true, hears: wrongPassword},
+		"missing-config/secret-key":   {see: seeMissingKey, mend: mendKey},
+		"missing-config/configmap":    {see: seeMissingMap, mend: mendMap},
+		"image-pull":                  {see: seeImagePull, mend: undo},
+		"unschedulable/node-selector": {see: seeNoNode, mend: mendNodeSelector},
+		"unschedulable/memory":        {see: seeNoNode},
+		"admission/quota":             {see: seeRefusal, mend: mendQuota},
+		"admission/limitrange":        {see: seeRefusal},
+		"admission/podsecurity":       {see: seeRefusal},
+		"service-mismatch":            {see: seeNoEndpoints, mend: mendSelector, ready: true},
+		"broken-probe/command":        {see: seeNeverReady, mend: mendProbe},
+		"broken-probe/port":           {see: seeNeverReady},
+		"crash-loop":                  {see: seeSilentLoop},
+
 		"volume/pending":       {see: seePendingVolume},
 		"volume/missing-class": {see: seeMissingClass},
 		"volume/lost":          {see: seeLostVolume},
@@ -180,6 +197,12 @@ func seeNoPods(p *patient) {
 	if pods := p.pods(); len(pods) > 0 {
 		p.Errorf("%d pods are left", len(pods))
 	}
+	p.serviceIsEmpty()
+}
+
+// serviceIsEmpty: no endpoint stands behind the store's Service.
+func (p *patient) serviceIsEmpty() {
+	p.Helper()
 	slices, err := p.copy.Clients.DiscoveryV1().EndpointSlices(p.copy.Namespace).List(p.Context(),
 		metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + workload.Redis})
 	if err != nil {

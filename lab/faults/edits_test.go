@@ -9,10 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-func TestEveryFaultIsDescribed(t *testing.T) {
-	want := []string{"config-error", "out-of-memory", "corrupt-aof", "bad-rollout", "scaled-to-zero"}
-	if got := Names(); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+func TestEveryFaultHasANameAndADescription(t *testing.T) {
+	if sorted := slices.Sorted(slices.Values(Names())); len(slices.Compact(sorted)) < len(Names()) {
+		t.Errorf("a name is given twice: %q", Names())
 	}
 	for _, name := range Names() {
 		if Describe(name) == "" {
@@ -86,5 +85,43 @@ func TestUseOtherServerChangesTheProgramAlone(t *testing.T) {
 	}
 	if got := changed.Spec.Containers[0].Command[0]; got != "exporter" {
 		t.Errorf("another container runs %s now", got)
+	}
+}
+
+func TestUseAbsentTagChangesTheTagAlone(t *testing.T) {
+	for old, want := range map[string]string{
+		"redis":                       "redis:" + absentTag,
+		"lab.local/redis:7.0.15":      "lab.local/redis:" + absentTag,
+		"registry.local:5000/redis":   "registry.local:5000/redis:" + absentTag,
+		"registry.local:5000/redis:7": "registry.local:5000/redis:" + absentTag,
+	} {
+		changed := template()
+		changed.Spec.Containers[0].Image, changed.Spec.Containers[1].Image = old, old
+		useAbsentTag(changed)
+		if got := changed.Spec.Containers[1].Image; got != want {
+			t.Errorf("%s becomes %s, want %s", old, got, want)
+		}
+		if got := changed.Spec.Containers[0].Image; got != old {
+			t.Errorf("another container has the image %s now", got)
+		}
+	}
+}
+
+func TestSetHugeMemoryRaisesTheLimitTooAndKeepsTheRest(t *testing.T) {
+	changed := template()
+	before := changed.Spec.Containers[1].Resources.Requests
+	setHugeMemory(changed)
+	redis := changed.Spec.Containers[1].Resources
+	if got := redis.Requests.Memory().String(); got != hugeMemory {
+		t.Errorf("request is %s", got)
+	}
+	if got := redis.Limits.Memory().String(); got != hugeMemory {
+		t.Errorf("limit is %s", got)
+	}
+	if got := redis.Requests.Cpu().String(); got != "25m" {
+		t.Errorf("the CPU request is %s now", got)
+	}
+	if got := before.Memory().String(); got != "128Mi" {
+		t.Errorf("the list that it was made of says %s now", got)
 	}
 }

@@ -24,6 +24,9 @@ const (
 	editor    = "kubectl-edit"
 	scaler    = "kubectl"
 	installer = "kubectl-create"
+	setter    = "kubectl-set"
+	labeller  = "kubectl-label"
+	restarter = "kubectl-rollout"
 	// patience is how long a fault may take until it shows.
 	patience = 90 * time.Second
 	// glance is how often it is looked for.
@@ -37,7 +40,7 @@ const (
 type fault struct {
 	name string
 	what string // one line for people: what is done
-	// ready says that every pod stays ready all the while: only the clients, or
+	// ready says that every pod is ready while it shows: only the clients, or
 	// nobody, hear of it.
 	ready bool
 	// inject does it. The store is healthy before.
@@ -54,6 +57,21 @@ func all() []fault {
 		corruptAOF(),
 		badRollout(),
 		scaledToZero(),
+		authFailureStore(),
+		authFailureApp(),
+		authFailureNewline(),
+		missingConfigSecretKey(),
+		missingConfigMap(),
+		imagePull(),
+		unschedulableNodeSelector(),
+		unschedulableMemory(),
+		admissionQuota(),
+		admissionLimitRange(),
+		admissionPodSecurity(),
+		serviceMismatch(),
+		brokenProbeCommand(),
+		brokenProbePort(),
+		crashLoop(),
 		volumePending(),
 		volumeMissingClass(),
 		volumeLost(),

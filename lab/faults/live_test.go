@@ -194,7 +194,11 @@ func (p *patient) isHealthy() {
 		if err != nil {
 			p.Fatal(err)
 		}
-		return status.Healthy()
+		complaints, _, err := p.copy.Complaints(p.Context())
+		if err != nil {
+			p.Fatal(err)
+		}
+		return status.Healthy() && len(complaints) == 0
 	})
 }
 

@@ -95,7 +95,14 @@ func (c *Copy) makeClaim(ctx context.Context, by string, old *corev1.PersistentV
 	})
 }
 
-func reinstalled[T any](ctx context.Context, c *Copy, all access[T], by string, edit func(T)) error {
+// making makes and removes one kind of workload, too.
+type making[T any] interface {
+	access[T]
+	Create(ctx context.Context, object T, options metav1.CreateOptions) (T, error)
+	Delete(ctx context.Context, name string, options metav1.DeleteOptions) error
+}
+
+func reinstalled[T any](ctx context.Context, c *Copy, all making[T], by string, edit func(T)) error {
 	live, err := all.Get(ctx, Redis, metav1.GetOptions{})
 	if err != nil {
 		return err

@@ -109,7 +109,8 @@ func Up(ctx context.Context, o Options) error {
 
 // Heal brings one copy back to what Up makes of nothing, whatever was done to
 // it: the workloads and the volume are made anew, foreign objects that could
-// keep them from working are removed, foreign fields too. The password stays.
+// keep them from working are removed, foreign fields too. The password stays,
+// or is a random one where the Secret has lost it.
 func Heal(ctx context.Context, o Options) error {
 	c, err := Open(o)
 	if err != nil {

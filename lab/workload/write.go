@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/util/retry"
 )
 
 // manager is who the cluster says wrote the healthy objects.
@@ -83,74 +80,6 @@ func (c *Copy) dynamicForm(object Object) (*unstructured.Unstructured, dynamic.R
 
 func kind(object Object) string {
 	return strings.ToLower(object.GetObjectKind().GroupVersionKind().Kind)
-}
-
-// EditConfig changes redis.conf in its ConfigMap as kubectl edit would. Edit
-// returns the new text.
-func (c *Copy) EditConfig(ctx context.Context, by string, edit func(string) string) error {
-	maps := c.Clients.CoreV1().ConfigMaps(c.Namespace)
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		live, err := maps.Get(ctx, RedisConfig, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		live.Data[RedisConfigKey] = edit(live.Data[RedisConfigKey])
-		_, err = maps.Update(ctx, live, metav1.UpdateOptions{FieldManager: by})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("edit configmap %s: %w", c.ref(RedisConfig), err)
-	}
-	return nil
-}
-
-// EditTemplate changes the store's pod template, and so makes a new revision
-// with the given change-cause.
-func (c *Copy) EditTemplate(ctx context.Context, by, cause string, edit func(*corev1.PodTemplateSpec)) error {
-	shape, err := c.Shape(ctx)
-	if err != nil {
-		return err
-	}
-	switch shape {
-	case Deployment:
-		err = edited(ctx, c.Clients.AppsV1().Deployments(c.Namespace), by, func(d *appsv1.Deployment) {
-			metav1.SetMetaDataAnnotation(&d.ObjectMeta, ChangeCause, cause)
-			edit(&d.Spec.Template)
-		})
-	case StatefulSet:
-		err = edited(ctx, c.Clients.AppsV1().StatefulSets(c.Namespace), by, func(s *appsv1.StatefulSet) {
-			metav1.SetMetaDataAnnotation(&s.ObjectMeta, ChangeCause, cause)
-			edit(&s.Spec.Template)
-		})
-	default:
-		return fmt.Errorf("namespace %s: %w", c.Namespace, ErrMissing)
-	}
-	if err != nil {
-		return fmt.Errorf("edit %s %s: %w", shape, c.ref(Redis), err)
-	}
-	return nil
-}
-
-// access reads and writes one kind of workload.
-type access[T any] interface {
-	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
-	Update(ctx context.Context, object T, options metav1.UpdateOptions) (T, error)
-	Create(ctx context.Context, object T, options metav1.CreateOptions) (T, error)
-	Delete(ctx context.Context, name string, options metav1.DeleteOptions) error
-}
-
-// edited changes the store's workload. Its controller writes its status all the
-// time, so a conflict is tried again.
-func edited[T any](ctx context.Context, all access[T], by string, edit func(T)) error {
-	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		live, err := all.Get(ctx, Redis, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		edit(live)
-		_, err = all.Update(ctx, live, metav1.UpdateOptions{FieldManager: by})
-		return err
-	})
 }
 
 // Scale asks for a number of the store's pods, as kubectl scale does.
