@@ -12,7 +12,10 @@ func lintCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lint [FILE…]",
 		Short: "Check runbook documents without a cluster",
-		Long:  "Check runbook documents without a cluster. Without a FILE, the compiled-in one is checked.",
+		Long: `Check runbook documents without a cluster. Without a FILE, the compiled-in one
+is checked. Each problem is a line: file, line, what is wrong, and what to do.
+
+Exit code: 0 good, 2 a document has problems or cannot be read.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if len(files) == 0 {
 				files = []string{""}
@@ -28,10 +31,13 @@ func lintCommand() *cobra.Command {
 				if err != nil {
 					return exit{exitUsage, err}
 				}
+				for _, doubt := range book.Doubts {
+					fmt.Fprintln(cmd.OutOrStdout(), doubt)
+				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d steps, %d scenarios, %d verifications\n", book.File, len(book.Steps), len(book.Scenarios), len(book.Verification))
 			}
 			if wrong > 0 {
-				return exit{exitProblem, nil}
+				return exit{exitUsage, nil}
 			}
 			return nil
 		},

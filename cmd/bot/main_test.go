@@ -58,7 +58,7 @@ func TestExitCodes(t *testing.T) {
 		code int
 	}{
 		"the compiled-in runbook":  {[]string{"lint"}, 0},
-		"a bad runbook":            {[]string{"lint", bad}, exitProblem},
+		"a bad runbook":            {[]string{"lint", bad}, exitUsage},
 		"a runbook that is not":    {[]string{"lint", "nowhere.md"}, exitUsage},
 		"a healthy bundle":         {[]string{"diagnose", "--from", bundle}, 0},
 		"no bundle":                {[]string{"diagnose", "--from", t.TempDir()}, exitUsage},

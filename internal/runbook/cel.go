@@ -1,7 +1,6 @@
 package runbook
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -27,12 +26,17 @@ type language struct {
 	env   *cel.Env
 	names []string            // the variables, sorted
 	bound map[string][]string // names that a scenario gave itself, with the evidence fields behind each
+	later []string            // names that the scenario gives itself somewhere
+	loose bool                // a bound name has no type, because its own expression is wrong
+	used  map[string]bool     // the bound names that an expression named; shared by what bind returns
 }
 
 // condition is a compiled CEL expression of type bool, or any type inside a template.
 type condition struct {
-	program cel.Program
-	reads   []string // the evidence fields that it looks at
+	program  cel.Program
+	reads    []string  // the evidence fields that it looks at
+	result   *cel.Type // what it gives
+	constant ref.Val   // its value where the evidence cannot change it, else nil
 }
 
 // costLimit bounds one evaluation: a document cannot hang the bot.
@@ -83,33 +87,33 @@ func newLanguage() (*language, error) {
 // signs and sentences.
 type binding struct {
 	name    string
+	line    int
 	program condition
 }
 
+// scope is the language inside one scenario, which gives the names later.
+func (l *language) scope(later []string) *language {
+	return &language{env: l.env, names: l.names, bound: map[string][]string{}, later: later, used: map[string]bool{}}
+}
+
 // bind compiles an expression and gives it a name; the language that it
-// returns knows the name.
+// returns knows the name, even where the expression is wrong: what uses the
+// name is not wrong for that.
 func (l *language) bind(name, source string) (*language, binding, error) {
-	if slices.Contains(l.names, name) || l.bound[name] != nil {
-		return nil, binding{}, fmt.Errorf("the name %q is taken", name)
+	if slices.Contains(l.variables(), name) {
+		return l, binding{}, fmt.Errorf("the name %q is taken", name)
 	}
-	checked, issues := l.env.Compile(source)
-	if err := issues.Err(); err != nil {
-		return nil, binding{}, l.explain(err)
+	program, wrong := l.compile(source, nil)
+	if wrong != nil {
+		program.result = cel.DynType
 	}
-	program, err := l.compile(source, nil)
+	env, err := l.env.Extend(cel.Variable(name, program.result))
 	if err != nil {
-		return nil, binding{}, err
-	}
-	env, err := l.env.Extend(cel.Variable(name, checked.OutputType()))
-	if err != nil {
-		return nil, binding{}, fmt.Errorf("%q: %w", name, err)
+		return l, binding{}, fmt.Errorf("%q: %w", name, err)
 	}
 	bound := maps.Clone(l.bound)
-	if bound == nil {
-		bound = map[string][]string{}
-	}
 	bound[name] = append([]string{}, program.reads...)
-	return &language{env: env, names: l.names, bound: bound}, binding{name, program}, nil
+	return &language{env: env, names: l.names, bound: bound, later: l.later, used: l.used, loose: l.loose || wrong != nil}, binding{name: name, program: program}, wrong
 }
 
 func celTypeOf(t reflect.Type) (*cel.Type, error) {
@@ -140,20 +144,57 @@ func celTypeOf(t reflect.Type) (*cel.Type, error) {
 	return nil, fmt.Errorf("no expression type for %s", t)
 }
 
-// compile checks an expression; want is the type that it must have, nil for any.
+// compile checks an expression; want is the type that it must have, nil for
+// any. Its error is made of lineErrors, with lines within the expression.
 func (l *language) compile(source string, want *cel.Type) (condition, error) {
-	checked, issues := l.env.Compile(source)
-	if err := issues.Err(); err != nil {
-		return condition{}, l.explain(err)
+	parsed, issues := l.env.Parse(source)
+	if issues.Err() != nil {
+		return condition{}, l.explain(nil, issues)
 	}
-	if want != nil && !checked.OutputType().IsExactType(want) {
-		return condition{}, fmt.Errorf("%q gives %s, not %s", source, checked.OutputType(), want)
+	l.use(parsed)
+	checked, issues := l.env.Check(parsed)
+	if issues.Err() != nil {
+		return condition{}, l.explain(parsed, issues)
+	}
+	if err := badPattern(checked); err != nil {
+		return condition{}, err
+	}
+	result := checked.OutputType()
+	if want != nil && !result.IsExactType(want) && !(l.loose && result.IsExactType(cel.DynType)) {
+		return condition{}, fmt.Errorf("%q gives %s, not %s", source, spelt(result.String()), want)
 	}
 	program, err := l.env.Program(checked, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return condition{}, fmt.Errorf("%q: %w", source, err)
 	}
-	return condition{program: program, reads: l.reads(checked)}, nil
+	constant, err := l.constant(checked)
+	if err != nil {
+		return condition{}, fmt.Errorf("%q: %w", source, err)
+	}
+	return condition{program: program, reads: l.reads(checked), result: result, constant: constant}, nil
+}
+
+// constant evaluates an expression with nothing known: what has a value even
+// then has it whatever the evidence says. nil when it depends on the evidence.
+func (l *language) constant(checked *cel.Ast) (ref.Val, error) {
+	program, err := l.env.Program(checked, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptPartialEval))
+	if err != nil {
+		return nil, err
+	}
+	value, _, err := program.Eval(l.env.UnknownVars())
+	if err != nil || types.IsUnknownOrError(value) {
+		return nil, nil
+	}
+	return value, nil
+}
+
+// use notes the scenario's own names that an expression names.
+func (l *language) use(parsed *cel.Ast) {
+	ast.PreOrderVisit(parsed.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.IdentKind && l.bound[e.AsIdent()] != nil {
+			l.used[e.AsIdent()] = true
+		}
+	}))
 }
 
 // reads lists the evidence fields that an expression names.
@@ -178,52 +219,23 @@ func (l *language) reads(checked *cel.Ast) []string {
 	return fields
 }
 
-var undeclared = regexp.MustCompile(`undeclared reference to '([^']+)'|undefined field '([^']+)'`)
-
-// explain shortens CEL's error to its first line and adds the names that exist.
-func (l *language) explain(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	line = strings.TrimPrefix(line, "ERROR: <input>:")
-	match := undeclared.FindStringSubmatch(line)
-	if match == nil {
-		return errors.New(line)
-	}
-	if wrong := match[1]; wrong != "" {
-		return fmt.Errorf("%s; %s", line, didYouMean(wrong, l.names))
-	}
-	return fmt.Errorf("%s; %s", line, didYouMean(match[2], fieldNames(reflect.TypeFor[evidence.Evidence](), map[reflect.Type]bool{})))
-}
-
-// fieldNames lists the JSON names of a struct and all the structs below it.
-func fieldNames(t reflect.Type, seen map[reflect.Type]bool) []string {
-	for t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]() || seen[t] {
-		return nil
-	}
-	seen[t] = true
-	var names []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
-		names = append(names, fieldNames(t.Field(i).Type, seen)...)
-	}
-	return names
-}
-
 // didYouMean names the nearest of the known words, or all of them.
 func didYouMean(wrong string, known []string) string {
+	if guess := closest(wrong, known); guess != "" {
+		return fmt.Sprintf("did you mean %q?", guess)
+	}
+	return "there is " + strings.Join(known, ", ")
+}
+
+// closest is the nearest of the known words, "" when none is near.
+func closest(wrong string, known []string) string {
 	best, distance := "", len(wrong)/2+1
 	for _, word := range known {
 		if d := levenshtein.ComputeDistance(wrong, word); d < distance {
 			best, distance = word, d
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
-	}
-	return "there is " + strings.Join(known, ", ")
+	return best
 }
 
 // linesMatching gives the lines of all the logs that match, in order.

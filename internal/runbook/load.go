@@ -2,10 +2,11 @@ package runbook
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/yuin/goldmark"
 	gast "github.com/yuin/goldmark/ast"
@@ -20,13 +21,14 @@ func Load(file string, source []byte, vocabulary Vocabulary) (*Runbook, error) {
 	if err != nil {
 		return nil, err
 	}
+	source = bytes.ReplaceAll(source, []byte("\r\n"), []byte("\n"))
 	l := &loader{file: file, source: source, lang: lang, vocabulary: vocabulary,
-		runbook: &Runbook{File: file}}
-	l.read()
-	if len(l.problems) == 0 {
-		l.lint() // the whole is only worth a look once each part can be read
+		runbook: &Runbook{File: file}, broken: map[int]bool{}}
+	if l.read() {
+		l.lint()
 	}
 	if len(l.problems) > 0 {
+		slices.SortStableFunc(l.problems, func(a, b Problem) int { return a.Line - b.Line })
 		return nil, l.problems
 	}
 	return l.runbook, nil
@@ -39,6 +41,7 @@ type loader struct {
 	vocabulary Vocabulary
 	runbook    *Runbook
 	problems   Problems
+	broken     map[int]bool // the lines of sections that could not be read in full: nothing more is asked of them
 }
 
 func (l *loader) problem(line int, hint, format string, args ...any) {
@@ -54,56 +57,36 @@ type section struct {
 	cautions []string
 	block    []byte // the yaml block; nil for none
 	at       int    // the line before the block's first
+	broken   bool   // its block cannot be found
 }
 
-// read walks the document once and hands each section to its reader.
-func (l *loader) read() {
+// read walks the document once and hands each section to its reader. It is
+// false where the document cannot be told from its front matter.
+func (l *loader) read() bool {
 	body, offset := l.frontMatter()
-	document := goldmark.DefaultParser().Parse(text.NewReader(body))
-	part, current := "", (*section)(nil)
-	finish := func() {
-		if current != nil {
-			l.section(part, *current)
-			current = nil
-		}
+	if body == nil {
+		return false
 	}
-	lineOf := func(at int) int { return offset + 1 + bytes.Count(body[:at], []byte("\n")) }
+	w := &walk{loader: l, body: body, offset: offset}
+	document := goldmark.DefaultParser().Parse(text.NewReader(body))
 	for node := document.FirstChild(); node != nil; node = node.NextSibling() {
 		switch n := node.(type) {
 		case *gast.Heading:
-			title, line := plain(n, body), offset+1
-			if n.Lines().Len() > 0 {
-				line = lineOf(n.Lines().At(0).Start)
-			}
-			switch n.Level {
-			case 1:
-				l.runbook.Title = title
-			case 2:
-				finish()
-				part = title
-			case 3:
-				finish()
-				current = &section{title: title, line: line}
-			}
+			w.heading(n)
 		case *gast.FencedCodeBlock:
-			if current == nil || string(n.Language(body)) != "yaml" || !hasSchema(part) {
-				continue
-			}
-			line := lineOf(n.Info.Segment.Start)
-			if current.block != nil {
-				l.problem(line, "put it under a heading of its own, or make it a ```text block", "a second yaml block under %q", current.title)
-				continue
-			}
-			current.block, current.at = n.Lines().Value(body), line
+			w.fence(n)
 		case *gast.Blockquote:
-			if current != nil {
-				current.quote(quoted(n, body))
+			if w.current != nil {
+				w.current.quote(quoted(n, body))
 			}
+			w.hidden(n)
 		default:
-			l.prose(part, current, node, body)
+			l.prose(w.part, w.current, node, body)
+			w.hidden(n)
 		}
 	}
-	finish()
+	w.finish()
+	return true
 }
 
 // prose keeps running text: of a section, or of the Impact part.
@@ -145,54 +128,34 @@ func plain(heading *gast.Heading, body []byte) string {
 	return strings.TrimSpace(string(heading.Lines().Value(body)))
 }
 
-// frontMatter reads what stands between the first two --- lines and returns
-// the rest with the number of lines before it.
-func (l *loader) frontMatter() (body []byte, lines int) {
-	rest, ok := bytes.CutPrefix(l.source, []byte("---\n"))
-	if !ok {
-		l.problem(1, "begin with ---, alert: and command:, ---", "no front matter")
-		return l.source, 0
+// yaml reads one block; at is the line of the document before its first. It
+// is false where something is wrong with it.
+func (l *loader) yaml(block []byte, at int, fields map[string]field) bool {
+	var node yaml.Node
+	if err := yaml.Unmarshal(block, &node); err != nil {
+		line, says := yamlError(err)
+		l.problem(at+line, "", "%s", says)
+		return false
 	}
-	front, body, ok := bytes.Cut(rest, []byte("\n---\n"))
-	if !ok {
-		l.problem(1, "close it with a line ---", "the front matter does not end")
-		return l.source, 0
+	if node.Kind == 0 {
+		l.problem(at, "", "the block is empty")
+		return false
 	}
-	r := l.runbook
-	var delay string
-	l.yaml(front, 1, map[string]field{
-		"alert":         words(&r.Alert),
-		"command":       words(&r.Command),
-		"severity":      words(&r.Severity),
-		"escalateAfter": words(&delay),
-		"target":        structure(&r.Target),
-	})
-	if delay != "" {
-		parsed, err := time.ParseDuration(delay)
-		if err != nil || parsed <= 0 {
-			l.problem(1, "write it like 30m", "escalateAfter: %q is not a duration", delay)
-		}
-		r.EscalateAfter = parsed
+	err := mapping(&node, fields)
+	for _, one := range lineErrors(err) {
+		l.problem(at+one.line, one.hint, "%s", one.says)
 	}
-	return body, 2 + bytes.Count(front, []byte("\n")) + 1
+	return err == nil
 }
 
-// yaml reads one block; at is the line of the document before its first.
-func (l *loader) yaml(block []byte, at int, fields map[string]field) {
-	var node yaml.Node
-	err := yaml.Unmarshal(block, &node)
-	if err == nil && node.Kind == 0 {
-		l.problem(at, "", "the block is empty")
-		return
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+// yamlError takes the line, from 1, out of the words of a YAML syntax error.
+func yamlError(err error) (int, string) {
+	match := yamlLine.FindStringSubmatch(err.Error())
+	if match == nil {
+		return 1, "not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")
 	}
-	if err == nil {
-		err = mapping(&node, fields)
-	}
-	var where *lineError
-	switch {
-	case errors.As(err, &where):
-		l.problem(at+where.line, where.hint, "%s", where.says)
-	case err != nil:
-		l.problem(at, "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
-	}
+	line, _ := strconv.Atoi(match[1])
+	return line, "not YAML: " + strings.TrimPrefix(err.Error(), match[0])
 }

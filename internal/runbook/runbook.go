@@ -25,6 +25,7 @@ type Runbook struct {
 	Steps         []Step
 	Scenarios     []Scenario
 	Verification  []Expectation
+	Doubts        Problems // what does work, and is likely not what the author means
 }
 
 // Step is one diagnosis step.

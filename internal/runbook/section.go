@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -27,41 +28,53 @@ func (l *loader) section(part string, s section) {
 	if !hasSchema(part) {
 		return
 	}
-	if s.block == nil {
-		l.problem(s.line, "add a ```yaml block with an id", "%q has no yaml block", s.title)
-		return
+	if s.block == nil || s.broken {
+		if !s.broken {
+			l.problem(s.line, "add a ```yaml block with an id", "%q has no yaml block", s.title)
+		}
+		s.block = nil
 	}
+	whole := false
 	switch part {
 	case partDiagnosis:
-		l.step(s)
+		whole = l.step(s)
 	case partScenarios:
-		l.scenario(s)
+		whole = l.scenario(s)
 	case partVerification:
-		l.expectation(s)
+		whole = l.expectation(s)
 	}
+	l.broken[s.line] = !whole
 }
 
-func (l *loader) step(s section) {
+func (l *loader) step(s section) bool {
 	step := Step{Title: s.title, Prose: strings.Join(s.prose, "\n"), Line: s.line}
-	l.yaml(s.block, s.at, map[string]field{
+	whole := l.block(s, map[string]field{
 		"id":    words(&step.ID),
 		"check": l.check(&step.Check),
 	})
 	l.runbook.Steps = append(l.runbook.Steps, step)
+	return whole
 }
 
-func (l *loader) scenario(s section) {
+// block reads the yaml block of a section; false where it has none, or
+// something is wrong with it.
+func (l *loader) block(s section, fields map[string]field) bool {
+	return s.block != nil && l.yaml(s.block, s.at, fields)
+}
+
+func (l *loader) scenario(s section) bool {
 	scenario := Scenario{Title: s.title, Prose: strings.Join(s.prose, "\n"),
 		Warnings: s.warnings, Cautions: s.cautions, Line: s.line}
 	common := l.lang
 	defer func() { l.lang = common }() // the names of one scenario are its own
-	l.yaml(s.block, s.at, map[string]field{
+	l.lang = common.scope(letNames(s.block))
+	whole := l.block(s, map[string]field{
 		"id":       words(&scenario.ID),
 		"action":   words(&scenario.Action),
 		"outranks": texts(&scenario.Outranks),
 		"byHand":   texts(&scenario.ByHand),
 		"ok":       decode(&scenario.WhenOK),
-		"let":      l.let(&scenario.lets),
+		"let":      l.let(s.at, &scenario.lets),
 		"signs": func(node *yaml.Node) error {
 			return sequence(node, func(item *yaml.Node) error {
 				sign, err := l.sign(item)
@@ -80,40 +93,68 @@ func (l *loader) scenario(s section) {
 		},
 	})
 	l.runbook.Scenarios = append(l.runbook.Scenarios, scenario)
+	if whole {
+		l.lintLets(scenario)
+	}
+	return whole
 }
 
+// letNames are the names that a scenario's block gives, wherever they stand.
+func letNames(block []byte) []string {
+	var named struct {
+		Let yaml.Node `yaml:"let"`
+	}
+	if err := yaml.Unmarshal(block, &named); err != nil || named.Let.Kind != yaml.MappingNode {
+		return nil // told of when it is read
+	}
+	var names []string
+	for i := 0; i < len(named.Let.Content); i += 2 {
+		names = append(names, named.Let.Content[i].Value)
+	}
+	return names
+}
+
+// identifier is what CEL takes as a name.
+var identifier = regexp.MustCompile(`^[_a-zA-Z][_a-zA-Z0-9]*$`)
+
 // let reads names for expressions; what stands below may use them.
-func (l *loader) let(into *[]binding) field {
+func (l *loader) let(above int, into *[]binding) field {
 	return func(node *yaml.Node) error {
 		if node.Kind != yaml.MappingNode {
 			return errorAt(node, "write name: expression lines", "a mapping is needed here")
 		}
+		var all []error
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			name, source := node.Content[i], node.Content[i+1]
+			if !identifier.MatchString(name.Value) {
+				all = append(all, errorAt(name, "use letters, digits and _", "%q cannot be the name of a let", name.Value))
+				continue
+			}
 			lang, bound, err := l.lang.bind(name.Value, source.Value)
 			if err != nil {
-				return errorAt(source, "", "%s: %v", name.Value, err)
+				all = append(all, within(source, name.Value+": ", err))
 			}
-			l.lang = lang
+			l.lang, bound.line = lang, above+name.Line
 			*into = append(*into, bound)
 		}
-		return nil
+		return errors.Join(all...)
 	}
 }
 
-func (l *loader) expectation(s section) {
+func (l *loader) expectation(s section) bool {
 	x := Expectation{Line: s.line}
-	l.yaml(s.block, s.at, map[string]field{
+	whole := l.block(s, map[string]field{
 		"id":        words(&x.ID),
 		"check":     l.check(&x.Check),
 		"expect":    l.condition(&x.When, &x.program),
 		"says":      l.sentence(&x.Says, &x.text),
 		"otherwise": l.sentence(&x.Otherwise, &x.otherwise),
 	})
-	if x.When == "" || x.Says == "" || x.Otherwise == "" {
+	if whole && (x.When == "" || x.Says == "" || x.Otherwise == "") {
 		l.problem(s.line, "give expect, says and otherwise", "%q cannot say how it went", s.title)
 	}
 	l.runbook.Verification = append(l.runbook.Verification, x)
+	return whole
 }
 
 func (l *loader) check(into *string) field {
@@ -140,31 +181,30 @@ func (l *loader) sign(item *yaml.Node) (Sign, error) {
 			return nil
 		},
 	})
-	if err == nil && (sign.When == "" || sign.Says == "" || sign.Weight == "") {
-		err = errorAt(item, "give when, says and weight", "the sign is not whole")
+	if err != nil {
+		return sign, err
 	}
-	return sign, err
+	for _, part := range [][2]string{{"when", sign.When}, {"says", sign.Says}, {"weight", string(sign.Weight)}} {
+		if part[1] == "" {
+			return sign, errorAt(item, "give when, says and weight", "the sign has no %s", part[0])
+		}
+	}
+	return sign, nil
 }
 
 func (l *loader) condition(source *string, into *condition) field {
 	return func(node *yaml.Node) error {
 		compiled, err := l.lang.compile(node.Value, cel.BoolType)
-		if err != nil {
-			return errorAt(node, "", "%v", err)
-		}
 		*source, *into = node.Value, compiled
-		return nil
+		return within(node, "", err)
 	}
 }
 
 func (l *loader) sentence(source *string, into *template) field {
 	return func(node *yaml.Node) error {
 		compiled, err := l.lang.compileTemplate(node.Value)
-		if err != nil {
-			return errorAt(node, "", "%v", err)
-		}
-		*source, *into = node.Value, compiled
-		return nil
+		*source, *into = strings.TrimSpace(node.Value), compiled
+		return within(node, "", err)
 	}
 }
 
@@ -185,6 +225,9 @@ func (l *loader) draft(item *yaml.Node) (Draft, error) {
 	if err := validate(raw); err != nil {
 		return Draft{}, errorAt(args, "", "%s: %v", kind.Value, err)
 	}
+	if err := l.expressions(kind.Value, args); err != nil {
+		return Draft{}, err
+	}
 	filled, err := l.lang.compileArgs(raw)
 	if err != nil {
 		return Draft{}, errorAt(args, "", "%s: %v", kind.Value, err)
@@ -192,73 +235,17 @@ func (l *loader) draft(item *yaml.Node) (Draft, error) {
 	return Draft{Kind: kind.Value, Args: raw, filled: filled}, nil
 }
 
-// lint looks at the document as a whole.
-func (l *loader) lint() {
-	r := l.runbook
-	if r.Alert == "" {
-		l.problem(1, "add alert: NameOfTheAlert", "the front matter names no alert")
+// expressions checks the ${…} of every argument of a change at its own line.
+func (l *loader) expressions(kind string, args *yaml.Node) error {
+	if args.Kind == yaml.ScalarNode {
+		_, err := l.lang.compileTemplate(args.Value)
+		return within(args, kind+": ", err)
 	}
-	if r.Command == "" {
-		l.problem(1, "add command: name-of-the-slash-command", "the front matter names no command")
+	var all []error
+	for _, inner := range args.Content {
+		all = append(all, l.expressions(kind, inner))
 	}
-	if r.Title == "" {
-		l.problem(1, "add a first line # Title", "the document has no title")
-	}
-	if len(r.Steps) == 0 {
-		l.problem(1, "add ## Diagnosis with ### steps", "the document has no steps")
-	}
-	seen := map[string]int{}
-	unique := func(kind, id, title string, line int) {
-		if id == "" {
-			l.problem(line, "add id: to its yaml block", "%q has no id", title)
-			return
-		}
-		if first, twice := seen[kind+id]; twice {
-			l.problem(line, "choose another", "id %q is taken by line %d", id, first)
-			return
-		}
-		seen[kind+id] = line
-	}
-	for _, step := range r.Steps {
-		unique("step ", step.ID, step.Title, step.Line)
-		if step.Check == "" && step.ID != "" {
-			l.problem(step.Line, "add check: one of "+strings.Join(keys(l.vocabulary.Checks), ", "), "step %q runs no check", step.ID)
-		}
-	}
-	for _, x := range r.Verification {
-		unique("verification ", x.ID, x.ID, x.Line)
-	}
-	for _, scenario := range r.Scenarios {
-		unique("scenario ", scenario.ID, scenario.Title, scenario.Line)
-		l.lintScenario(scenario)
-	}
-}
-
-func (l *loader) lintScenario(s Scenario) {
-	speaks := slices.ContainsFunc(s.Signs, func(sign Sign) bool {
-		return sign.Weight == Decisive || sign.Weight == Strong || sign.Weight == Weak
-	})
-	if !speaks {
-		l.problem(s.Line, "add a sign with weight decisive, strong or weak", "%q can never be chosen", s.ID)
-	}
-	if len(s.Fix) == 0 && len(s.ByHand) == 0 && !s.WhenOK {
-		l.problem(s.Line, "add fix:, or byHand: with what a person does, or ok: true", "%q has no fix", s.ID)
-	}
-	if len(s.Fix) > 0 && s.Action == "" {
-		l.problem(s.Line, "add action: such as \"repair the configuration\"", "%q has a fix without a name for its button", s.ID)
-	}
-	if len(s.Fix) > 0 && len(l.runbook.Verification) == 0 {
-		l.problem(s.Line, "add ## Verification", "%q has a fix that nothing verifies", s.ID)
-	}
-	for _, id := range s.Outranks {
-		if _, ok := l.runbook.Scenario(id); !ok {
-			var known []string
-			for _, other := range l.runbook.Scenarios {
-				known = append(known, other.ID)
-			}
-			l.problem(s.Line, didYouMean(id, known), "%q outranks %q, which does not exist", s.ID, id)
-		}
-	}
+	return errors.Join(all...)
 }
 
 func keys[V any](m map[string]V) []string {

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -24,14 +25,15 @@ func (l *language) compileTemplate(source string) (template, error) {
 		return template{}, err
 	}
 	t := template{literals: literals}
+	var all []error
 	for _, expression := range expressions {
 		compiled, err := l.compile(expression, nil)
 		if err != nil {
-			return template{}, err
+			all = append(all, err)
 		}
 		t.expressions = append(t.expressions, compiled)
 	}
-	return t, nil
+	return t, errors.Join(all...)
 }
 
 // splitTemplate cuts a sentence at its ${…}; there is always one literal more
