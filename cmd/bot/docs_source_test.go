@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// source is the declarations of a package, for lists that are made of its
+// comments.
+type source struct {
+	structs   map[string]*ast.StructType
+	docs      map[string]string // of the structs
+	order     []string          // the structs, as they stand in the files
+	constants map[string]string
+	functions map[string]*ast.FuncDecl
+}
+
+func parse(t *testing.T, dir string) source {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no files, %v", dir, err)
+	}
+	s := source{structs: map[string]*ast.StructType{}, docs: map[string]string{}, constants: map[string]string{}, functions: map[string]*ast.FuncDecl{}}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declared := range file.Decls {
+			s.add(declared)
+		}
+	}
+	return s
+}
+
+func (s *source) add(declared ast.Decl) {
+	if function, ok := declared.(*ast.FuncDecl); ok && function.Recv == nil {
+		s.functions[function.Name.Name] = function
+	}
+	general, ok := declared.(*ast.GenDecl)
+	if !ok {
+		return
+	}
+	for _, spec := range general.Specs {
+		switch one := spec.(type) {
+		case *ast.TypeSpec:
+			if fields, ok := one.Type.(*ast.StructType); ok {
+				s.structs[one.Name.Name], s.docs[one.Name.Name] = fields, prose(general.Doc, one.Doc)
+				s.order = append(s.order, one.Name.Name)
+			}
+		case *ast.ValueSpec:
+			for i, value := range one.Values {
+				if literal, ok := value.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					s.constants[one.Names[i].Name], _ = strconv.Unquote(literal.Value)
+				}
+			}
+		}
+	}
+}
+
+// prose joins comments into one line.
+func prose(groups ...*ast.CommentGroup) string {
+	var all []string
+	for _, group := range groups {
+		all = append(all, strings.Fields(group.Text())...)
+	}
+	return strings.ReplaceAll(strings.Join(all, " "), "|", `\|`)
+}
+
+// row is one field of a struct as the lists show it.
+type row struct{ name, kind, refers, says string }
+
+// rows are the fields of a struct that have a JSON name.
+func (s source) rows(name string) []row {
+	var all []row
+	for _, field := range s.structs[name].Fields.List {
+		if field.Tag == nil {
+			continue
+		}
+		tag, _ := strconv.Unquote(field.Tag.Value)
+		key, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
+		kind, refers := spoken(field.Type)
+		all = append(all, row{key, kind, refers, prose(field.Doc, field.Comment)})
+	}
+	return all
+}
+
+// spoken says a Go type as an author meets it, and the struct in it.
+func spoken(t ast.Expr) (kind, refers string) {
+	switch one := t.(type) {
+	case *ast.Ident:
+		plain := map[string]string{"string": "text", "int64": "number", "int": "number", "int32": "number", "bool": "bool"}[one.Name]
+		if plain == "" {
+			return one.Name, one.Name
+		}
+		return plain, ""
+	case *ast.StarExpr:
+		kind, refers = spoken(one.X)
+		return kind, refers
+	case *ast.ArrayType:
+		kind, refers = spoken(one.Elt)
+		return "list of " + kind, refers
+	case *ast.MapType:
+		kind, refers = spoken(one.Value)
+		return "map of name to " + kind, refers
+	case *ast.SelectorExpr:
+		return map[string]string{"Time": "time", "Number": "number"}[one.Sel.Name], ""
+	}
+	return "", ""
+}
+
+// evidenceList is a table for Evidence and for each struct below it.
+func evidenceList(t *testing.T, dir string) string {
+	t.Helper()
+	s := parse(t, dir)
+	reached := []string{"Evidence"}
+	for i := 0; i < len(reached); i++ {
+		for _, one := range s.rows(reached[i]) {
+			if one.refers != "" && !slices.Contains(reached, one.refers) {
+				reached = append(reached, one.refers)
+			}
+		}
+	}
+	var b strings.Builder
+	for _, name := range s.order {
+		if !slices.Contains(reached, name) {
+			continue
+		}
+		if name != "Evidence" {
+			fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", name, s.docs[name])
+		}
+		b.WriteString("| field | type | meaning |\n| --- | --- | --- |\n")
+		for _, one := range s.rows(name) {
+			kind := one.kind
+			if one.refers != "" {
+				kind = strings.ReplaceAll(kind, one.refers, fmt.Sprintf("[%s](#%s)", one.refers, strings.ToLower(one.refers)))
+				if one.says == "" && name == "Evidence" {
+					one.says = s.docs[one.refers]
+				}
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", one.name, kind, one.says)
+		}
+	}
+	return strings.TrimPrefix(b.String(), "\n")
+}
+
+var changeFunction = regexp.MustCompile(`^(\w+)Change$`)
+
+// changeList is every change with its arguments, out of the source of dir: a
+// change is a function xChange that returns one with the sentence says, and
+// its arguments are the struct xArgs.
+func changeList(t *testing.T, dir string) string {
+	t.Helper()
+	s := parse(t, dir)
+	kinds := map[string]string{} // function -> kind
+	ast.Inspect(s.functions["changes"], func(node ast.Node) bool {
+		if pair, ok := node.(*ast.KeyValueExpr); ok {
+			kinds[pair.Value.(*ast.CallExpr).Fun.(*ast.Ident).Name] = s.constants[pair.Key.(*ast.Ident).Name]
+		}
+		return true
+	})
+	var entries []string
+	for function, kind := range kinds {
+		says := ""
+		ast.Inspect(s.functions[function], func(node ast.Node) bool {
+			if pair, ok := node.(*ast.KeyValueExpr); ok && fmt.Sprint(pair.Key) == "says" {
+				says, _ = strconv.Unquote(pair.Value.(*ast.BasicLit).Value)
+			}
+			return says == ""
+		})
+		args := changeFunction.FindStringSubmatch(function)[1] + "Args"
+		if says == "" || s.structs[args] == nil {
+			t.Fatalf("%s: no sentence, or no struct %s", function, args)
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "### %s\n\nIt %s. %s\n\n| argument | type | meaning |\n| --- | --- | --- |\n", kind, says, s.docs[args])
+		for _, one := range s.rows(args) {
+			if one.refers != "" {
+				one.says = strings.TrimSpace(one.says + " " + s.docs[one.refers])
+				one.kind = strings.ReplaceAll(one.kind, one.refers, s.keysOf(one.refers))
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", one.name, one.kind, one.says)
+		}
+		entries = append(entries, b.String())
+	}
+	slices.Sort(entries)
+	if len(entries) != len(vocabulary().Changes) {
+		t.Errorf("%d changes are listed, there are %d", len(entries), len(vocabulary().Changes))
+	}
+	return strings.Join(entries, "\n")
+}
+
+// keysOf writes the keys of a struct: {line, directive}.
+func (s source) keysOf(name string) string {
+	var names []string
+	for _, one := range s.rows(name) {
+		names = append(names, "`"+one.name+"`")
+	}
+	return "{" + strings.Join(names, ", ") + "}"
+}
