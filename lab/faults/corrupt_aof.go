@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,21 +46,14 @@ func corruptAOF() fault {
 // damage writes the bad bytes and waits until the application has written
 // behind them.
 func damage(ctx context.Context, c *workload.Copy) error {
-	store, found, err := c.Store(ctx)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return errors.New("there is no pod of Redis")
-	}
-	damaged, err := size(ctx, c, store.Pod.Name, damageScript)
+	damaged, err := size(ctx, c, damageScript)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
-		now, err := size(ctx, c, store.Pod.Name, sizeScript)
+		now, err := size(ctx, c, sizeScript)
 		return now > damaged, err
 	})
 	if err != nil {
@@ -70,8 +62,8 @@ func damage(ctx context.Context, c *workload.Copy) error {
 	return nil
 }
 
-func size(ctx context.Context, c *workload.Copy, pod, script string) (int64, error) {
-	out, err := c.Exec(ctx, pod, "sh", "-c", script)
+func size(ctx context.Context, c *workload.Copy, script string) (int64, error) {
+	out, err := inStore(ctx, c, "sh", "-c", script)
 	if err != nil {
 		return 0, err
 	}

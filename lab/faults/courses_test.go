@@ -57,6 +57,14 @@ func cases() map[string]course {
 		"volume/pending":       {see: seePendingVolume},
 		"volume/missing-class": {see: seeMissingClass},
 		"volume/lost":          {see: seeLostVolume},
+		"port-conflict":        {see: seePortConflict, mend: mendSetUp(withoutCache)},
+		"slow-start":           {see: seeSlowStart, mend: mendSetUp(withPatience), keys: 100_000},
+		"data-dir/readonly":    {see: seeReadOnly, mend: mendSetUp(withWrites)},
+		"data-dir/full":        {see: seeFullDisk, ready: true, hears: "MISCONF"},
+		"replication":          {see: seeReplica, mend: promote, ready: true, hears: "READONLY"},
+		"corrupt-rdb":          {see: seeCorruptRDB},
+		"emptied":              {see: seeEmptied, ready: true, unheard: true},
+		"false-alarm":          {see: seeOnlyExporterGone, ready: true, unheard: true},
 	}
 }
 

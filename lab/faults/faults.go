@@ -75,6 +75,14 @@ func all() []fault {
 		volumePending(),
 		volumeMissingClass(),
 		volumeLost(),
+		portConflict(),
+		slowStart(),
+		dataDirReadOnly(),
+		dataDirFull(),
+		replication(),
+		corruptRDB(),
+		emptied(),
+		falseAlarm(),
 	}
 }
 

@@ -2,7 +2,7 @@ package faults
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strconv"
 
 	"redis-session-bot/lab/workload"
@@ -21,18 +21,15 @@ for batch in $(seq "$0"); do
     return ARGV[1]' 0 "$batch" "$1" "$2" >/dev/null
 done`
 
-const batch = 500 // sessions
+const batchBytes = 5_000_000 // about what 500 sessions of the largest kind have
 
-// writeSessions keeps more sessions, as a busy morning does, for eight hours.
+// writeSessions keeps more sessions of so many bytes each, as a busy morning
+// does, for eight hours. There are up to one batch more than asked for.
 func writeSessions(ctx context.Context, c *workload.Copy, count, bytes int) error {
-	store, found, err := c.Store(ctx)
+	batch := min(count, max(1, batchBytes/bytes))
+	_, err := inStore(ctx, c, "sh", "-c", writeScript, strconv.Itoa((count+batch-1)/batch), strconv.Itoa(batch), strconv.Itoa(bytes))
 	if err != nil {
-		return err
+		return fmt.Errorf("write sessions: %w", err)
 	}
-	if !found {
-		return errors.New("write sessions: there is no pod of Redis")
-	}
-	_, err = c.Exec(ctx, store.Pod.Name, "sh", "-c", writeScript,
-		strconv.Itoa((count+batch-1)/batch), strconv.Itoa(batch), strconv.Itoa(bytes))
-	return err
+	return nil
 }
