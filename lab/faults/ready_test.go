@@ -9,7 +9,7 @@ import (
 
 func seeFullDisk(p *patient) {
 	p.staysReady()
-	p.answers("MISCONF Errors writing to the AOF file: No space left on device", "PING")
+	p.repliesWith("MISCONF Errors writing to the AOF file: No space left on device", "PING")
 	if out := p.inStore("df", "-k", "/data"); !strings.Contains(out, "100%") {
 		p.Errorf("the disk is not full:\n%s", out)
 	}
@@ -17,7 +17,7 @@ func seeFullDisk(p *patient) {
 
 func seeReplica(p *patient) {
 	p.staysReady()
-	p.answers("READONLY", "SET", "session:x", "y")
+	p.repliesWith("READONLY", "SET", "session:x", "y")
 	info := p.inStore("redis-cli", "INFO", "replication")
 	for _, line := range []string{"role:slave", "master_host:redis-session-old", "master_link_status:down"} {
 		if !strings.Contains(info, line) {
@@ -31,7 +31,7 @@ func promote(p *patient) { p.inStore("redis-cli", "-e", "REPLICAOF", "NO", "ONE"
 
 func seeEmptied(p *patient) {
 	p.staysReady()
-	p.answers("PONG", "PING")
+	p.repliesWith("PONG", "PING")
 	keys, err := strconv.Atoi(strings.TrimSpace(p.inStore("redis-cli", "DBSIZE")))
 	if err != nil || keys > 500 {
 		p.Errorf("%d sessions are left, %v", keys, err)
@@ -43,7 +43,7 @@ func seeEmptied(p *patient) {
 
 func seeOnlyExporterGone(p *patient) {
 	p.staysReady()
-	p.answers("PONG", "PING")
+	p.repliesWith("PONG", "PING")
 	exporter, err := p.copy.Clients.AppsV1().Deployments(p.copy.Namespace).Get(p.Context(), "redis-exporter", metav1.GetOptions{})
 	if err != nil {
 		p.Fatal(err)
@@ -65,8 +65,8 @@ func (p *patient) staysReady() {
 	}
 }
 
-// answers: Redis answers a command so, if it begins so.
-func (p *patient) answers(want string, command ...string) {
+// repliesWith: Redis answers a command so, if it begins so.
+func (p *patient) repliesWith(want string, command ...string) {
 	p.Helper()
 	var got string
 	p.until("the answer "+want, func() bool {
