@@ -144,13 +144,14 @@ func (l *look) probe(ctx context.Context, n *notes, pod *corev1.Pod) {
 			evidence.Redis{Pod: pod.Name, Stage: stageDial, Error: refusedText, Keys: -1, Info: map[string]string{}})
 		return
 	}
-	found, _ := l.readSecrets(ctx)
+	go func() { _, _ = l.readSecrets(ctx) }() // needed when the forward stands
 	forward, err := l.cluster.forward(ctx, pod.Namespace, pod.Name, l.port())
 	if err != nil {
 		n.missing(sourceRedis, l.says(sourceRedis, n.check, err))
 		return
 	}
 	defer forward.Close()
+	found, _ := l.readSecrets(ctx)
 	asked := l.cluster.Prober.Probe(ctx, forward.Dial, found.password)
 	asked.Pod = pod.Name
 	if found.password == "" && found.why != nil && strings.HasPrefix(asked.Error, "NOAUTH") {

@@ -1,6 +1,7 @@
 package k8s
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,36 @@ import (
 // reasonTimeout is how long the reason of a closed stream may follow it.
 const reasonTimeout = time.Second
 
+// openedAhead is how many streams a port-forward opens before anybody asks for
+// them, so that nobody waits for the round trip of one: a probe takes two.
+const openedAhead = 2
+
 // forward is a port-forward to one pod through the API server. It opens no
 // listener: each Dial is a stream of the one connection.
 type forward struct {
 	connection httpstream.Connection
 	port       int
 	requests   atomic.Int64
+	ahead      chan opened // what is open already; as many arrive as were begun
+	left       atomic.Int64
+}
+
+// opened is a stream, or why there is none.
+type opened struct {
+	conn net.Conn
+	err  error
+}
+
+func newForward(connection httpstream.Connection, port int) *forward {
+	f := &forward{connection: connection, port: port, ahead: make(chan opened, openedAhead)}
+	f.left.Store(openedAhead)
+	for range openedAhead {
+		go func() {
+			conn, err := f.open()
+			f.ahead <- opened{conn, err}
+		}()
+	}
+	return f
 }
 
 // forward opens a port-forward to a port of a pod. Close it.
@@ -71,7 +96,7 @@ func (c *Cluster) forward(ctx context.Context, namespace, pod string, port int) 
 		if got.err != nil {
 			return nil, fmt.Errorf("port-forward to %s: %w", pod, got.err)
 		}
-		return &forward{connection: got.connection, port: port}, nil
+		return newForward(got.connection, port), nil
 	case <-ctx.Done():
 		go func() {
 			if late := <-done; late.err == nil {
@@ -85,24 +110,47 @@ func (c *Cluster) forward(ctx context.Context, namespace, pod string, port int) 
 // Close ends the port-forward and every stream of it.
 func (f *forward) Close() error { return f.connection.Close() }
 
-// Dial opens one stream. That nobody listens in the pod is heard by the first
+// Dial gives one stream. That nobody listens in the pod is heard by the first
 // Read, as an error that is syscall.ECONNREFUSED.
-func (f *forward) Dial(context.Context) (net.Conn, error) {
+func (f *forward) Dial(ctx context.Context) (net.Conn, error) {
+	if f.left.Add(-1) < 0 {
+		return f.open()
+	}
+	select {
+	case ready := <-f.ahead:
+		return ready.conn, ready.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// open opens a pair of streams, side by side: each waits for its answer.
+func (f *forward) open() (net.Conn, error) {
 	headers := http.Header{}
 	headers.Set(corev1.PortHeader, strconv.Itoa(f.port))
 	headers.Set(corev1.PortForwardRequestIDHeader, strconv.FormatInt(f.requests.Add(1), 10))
-	headers.Set(corev1.StreamType, corev1.StreamTypeError)
-	trouble, err := f.connection.CreateStream(headers)
-	if err != nil {
+	var (
+		trouble, data       httpstream.Stream
+		troubleErr, dataErr error
+	)
+	stream := func(kind string) (httpstream.Stream, error) {
+		own := headers.Clone()
+		own.Set(corev1.StreamType, kind)
+		return f.connection.CreateStream(own)
+	}
+	parallel(
+		func() { trouble, troubleErr = stream(corev1.StreamTypeError) },
+		func() { data, dataErr = stream(corev1.StreamTypeData) },
+	)
+	if err := cmp.Or(troubleErr, dataErr); err != nil {
+		for _, half := range []httpstream.Stream{trouble, data} {
+			if half != nil {
+				f.connection.RemoveStreams(half)
+			}
+		}
 		return nil, fmt.Errorf("open a stream: %w", err)
 	}
 	_ = trouble.Close() // nothing is written to it
-	headers.Set(corev1.StreamType, corev1.StreamTypeData)
-	data, err := f.connection.CreateStream(headers)
-	if err != nil {
-		f.connection.RemoveStreams(trouble)
-		return nil, fmt.Errorf("open a stream: %w", err)
-	}
 	near, far := net.Pipe()
 	conn := &streamConn{Conn: near, failed: make(chan struct{})}
 	go conn.hear(trouble)

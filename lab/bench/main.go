@@ -24,9 +24,10 @@ import (
 func main() {
 	repo := flag.String("repo", "..", "folder of the repository")
 	document := flag.String("o", "docs/benchmarks.md", "document to write, within the repository")
+	only := flag.String("only", "", "measure this alone: typing, acks or growth; the document is not written then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *repo, *document)
+	err := run(ctx, *repo, *document, *only)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
@@ -44,7 +45,7 @@ type bench struct {
 }
 
 // run measures everything. Of the cluster it takes away only its namespaces.
-func run(ctx context.Context, repo, document string) (failure error) {
+func run(ctx context.Context, repo, document, only string) (failure error) {
 	repo, err := filepath.Abs(repo)
 	if err != nil {
 		return fmt.Errorf("find the repository: %w", err)
@@ -70,12 +71,21 @@ func run(ctx context.Context, repo, document string) (failure error) {
 	if err := b.measured(ctx); err != nil {
 		return err
 	}
-	for _, measure := range []func(context.Context) error{b.typing, b.acks, b.growth} {
-		if err := measure(ctx); err != nil {
-			return err
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{{"typing", b.typing}, {"acks", b.acks}, {"growth", b.growth}} {
+		if only != "" && only != part.name {
+			continue
+		}
+		if err := part.measure(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
 	fmt.Print(b.table.markdown())
+	if only != "" {
+		return nil
+	}
 	return b.table.write(filepath.Join(repo, document))
 }
 
