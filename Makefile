@@ -4,12 +4,14 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FAULT ?= config-error
 SHAPE ?= deployment
+# What make try shows.
+RECORD ?= runbooks/testdata/bundles/config-error-deployment
 # The lab's own packages; cmd/kube is Kubernetes itself and is only compiled.
 LAB = $$(go list ./... | grep -v /cmd/kube)
 # What is tried on the machine's one cluster; lab/cluster makes one of its own.
 LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$)
 
-.PHONY: help build lab demo test test-long lint pictures go set-up
+.PHONY: help build lab try demo test test-long lint verdicts pictures go set-up
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +26,11 @@ build: go ## bin/bot
 lab: go ## bin/lab
 	@mkdir -p bin
 	cd lab && CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o ../bin/lab ./cmd/lab
+
+try: build ## a recorded incident in a local Slack, without a cluster (RECORD=a bundle)
+	@mkdir -p bin
+	@cd lab && CGO_ENABLED=0 go build -trimpath -o ../bin/try ./cmd/try
+	@bin/try --from $(RECORD)
 
 demo: build lab ## a broken store on a real Kubernetes, the bot, and a local Slack (FAULT=…, SHAPE=…)
 	@bin/lab demo --fault $(FAULT) --shape $(SHAPE)
@@ -44,7 +51,7 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 	@echo "test: live, on a real Kubernetes"
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
 	bin/lab up --cluster-only || exit 1; \
-	(cd lab && go test -count=1 -timeout 20m $(LIVE)); result=$$?; \
+	(cd lab && go test -count=1 -short -timeout 20m $(LIVE)); result=$$?; \
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 
@@ -52,6 +59,13 @@ test-long: test ## everything of test, the life of a cluster (killed, mended, re
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
 	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad internal/slack:FuzzBlocks; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
+
+verdicts: build lab ## break a store in every way and hold the verdict against it; records bundles and docs/verdicts.md
+	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
+	bin/lab up --cluster-only || exit 1; \
+	(cd lab && go test -count=1 -timeout 60m -v -run TestVerdicts ./live/verdicts -args -record); result=$$?; \
+	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
+	exit $$result
 
 pictures: build lab set-up ## the pictures of the README, taken from the running bot
 	@bin/lab pictures docs/pictures

@@ -64,6 +64,8 @@ type Meta struct {
 	At        time.Time `json:"at,omitzero"`
 	Namespace string    `json:"namespace,omitempty"`
 	Workload  string    `json:"workload,omitempty"`
+	// Missing keeps Bundle.Missing in the folder; empty otherwise.
+	Missing map[string]string `json:"missing,omitempty"`
 }
 
 // RawLog is the text of one run of one container.

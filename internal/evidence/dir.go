@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"strings"
@@ -82,6 +83,8 @@ func Open(dir string) (Bundle, error) {
 	if err := b.openLogs(root); err != nil {
 		return Bundle{}, fmt.Errorf("bundle %s: %w", dir, err)
 	}
+	maps.Copy(b.Missing, b.Meta.Missing)
+	b.Meta.Missing = nil
 	if found == 0 && b.Logs == nil {
 		return Bundle{}, fmt.Errorf("%s holds no file of a bundle, such as pods.json or logs/POD/CONTAINER.log", dir)
 	}
@@ -231,6 +234,7 @@ func Save(b Bundle, dir string) error {
 		return fmt.Errorf("save the bundle: %w", err)
 	}
 	defer root.Close()
+	b.Meta.Missing = b.Missing
 	for _, f := range append(b.files(), file{name: FileProbes, into: &b.Probes}, file{name: FileMeta, into: &b.Meta}) {
 		data, err := json.MarshalIndent(f.into, "", " ")
 		if err != nil {

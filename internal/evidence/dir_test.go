@@ -31,10 +31,11 @@ func folder(t *testing.T, files map[string]string) string {
 
 func TestABundleComesBack(t *testing.T) {
 	saved := evidence.Bundle{
-		Meta:   evidence.Meta{Namespace: "ns", Workload: "store"},
-		Pods:   &corev1.PodList{Items: []corev1.Pod{{TypeMeta: metav1.TypeMeta{Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{Name: "store-0"}}}},
-		Logs:   []evidence.RawLog{{Pod: "store-0", Container: "redis", Text: "one\n"}, {Pod: "store-0", Container: "redis", Previous: true, Text: "two\n"}},
-		Probes: &evidence.Probes{Reach: []evidence.Reach{{From: "app", OK: true}}, Redis: []evidence.Redis{{Pod: "store-0", OK: true, Keys: 3}}},
+		Meta:    evidence.Meta{Namespace: "ns", Workload: "store"},
+		Pods:    &corev1.PodList{Items: []corev1.Pod{{TypeMeta: metav1.TypeMeta{Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{Name: "store-0"}}}},
+		Logs:    []evidence.RawLog{{Pod: "store-0", Container: "redis", Text: "one\n"}, {Pod: "store-0", Container: "redis", Previous: true, Text: "two\n"}},
+		Probes:  &evidence.Probes{Reach: []evidence.Reach{{From: "app", OK: true}}, Redis: []evidence.Redis{{Pod: "store-0", OK: true, Keys: 3}}},
+		Missing: map[string]string{evidence.FileNodes: "nodes are forbidden for the bot"},
 	}
 	dir := filepath.Join(t.TempDir(), "bundle")
 	if err := evidence.Save(saved, dir); err != nil {
@@ -50,8 +51,8 @@ func TestABundleComesBack(t *testing.T) {
 	if got.Pods.Items[0].Name != "store-0" || got.Meta.Workload != "store" || !cmp.Equal(saved.Probes, got.Probes) {
 		t.Errorf("%+v", got)
 	}
-	if got.Missing[evidence.FileNodes] == "" || got.Nodes != nil {
-		t.Error("a file that is not there is not missing")
+	if got.Missing[evidence.FileNodes] != "nodes are forbidden for the bot" || got.Missing[evidence.FileClaims] == "" || got.Nodes != nil {
+		t.Errorf("missing: %q", got.Missing)
 	}
 	if err := evidence.Save(saved, dir); err == nil {
 		t.Error("a folder that holds something was written into")

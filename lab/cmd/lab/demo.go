@@ -1,21 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"redis-session-bot/internal/slack/slacktest"
 	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/stage"
 	"redis-session-bot/lab/workload"
 )
 
@@ -65,16 +62,11 @@ func demo(ctx context.Context, f *flags, fault, listen string, keep bool) (failu
 	if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {
 		return err
 	}
-	workspace, err := slacktest.Start(ctx, slacktest.Options{Listen: listen})
+	on, err := stage.Start(ctx, stage.Options{Bot: bot, Listen: listen, Namespace: f.namespace, Context: f.context, Kubeconfig: o.Kubeconfig})
 	if err != nil {
 		return err
 	}
-	defer func() { failure = errors.Join(failure, workspace.Close()) }()
-	process, err := startBot(ctx, bot, f, workspace.Ready())
-	if err != nil {
-		return err
-	}
-	defer process.stop()
+	defer func() { failure = errors.Join(failure, on.Close()) }()
 	fmt.Printf(`
 The store is down. Open this page; it behaves like Slack:
 
@@ -82,14 +74,12 @@ The store is down. Open this page; it behaves like Slack:
 
 Type   /redis-session diagnose   in #inc-redis. Then: Run all, Plan, and, as the approver
 (switch at the bottom left), Apply. Ctrl-C stops everything.
-`, workspace.Ready().Page)
-	select {
-	case <-ctx.Done():
-		fmt.Println("\nstopping")
-		return nil
-	case <-process.ended:
-		return fmt.Errorf("the bot has ended: %w\n%s", process.failure, lastOf(process.log.Bytes(), 2000))
+`, on.Workspace.Ready().Page)
+	if err := on.Wait(ctx); err != nil {
+		return err
 	}
+	fmt.Println("\nstopping")
+	return nil
 }
 
 func stopCluster(f *flags) error {
@@ -110,60 +100,3 @@ func botBinary(f *flags) (string, error) {
 	}
 	return path, nil
 }
-
-// running is the bot as a process of the demo.
-type running struct {
-	command *exec.Cmd
-	log     *bytes.Buffer
-	ended   chan struct{}
-	failure error
-	folder  string
-}
-
-// startBot runs the bot against the local workspace with a configuration of
-// its own: the channel of the demo, and the roles of its people.
-func startBot(ctx context.Context, bot string, f *flags, ready slacktest.Ready) (*running, error) {
-	folder, err := os.MkdirTemp("", "redis-session-demo-")
-	if err != nil {
-		return nil, err
-	}
-	config := filepath.Join(folder, "config.yaml")
-	content := fmt.Sprintf(`targets:
-  - {name: demo, namespace: %q, context: %q}
-slack:
-  channels: [inc-redis]
-roles:
-  responders: [U_RESPONDER]
-  approvers: [U_APPROVER, U_SECOND]
-`, f.namespace, f.context)
-	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
-		return nil, err
-	}
-	r := &running{log: &bytes.Buffer{}, ended: make(chan struct{}), folder: folder}
-	r.command = exec.CommandContext(ctx, bot, "serve", "--config", config)
-	r.command.Cancel = func() error { return r.command.Process.Signal(syscall.SIGTERM) }
-	r.command.WaitDelay = 10 * time.Second
-	r.command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API,
-		"KUBECONFIG="+f.workloadOptions().Kubeconfig)
-	r.command.Stdout, r.command.Stderr = r.log, r.log
-	if err := r.command.Start(); err != nil {
-		return nil, fmt.Errorf("start the bot: %w", err)
-	}
-	go func() {
-		r.failure = r.command.Wait()
-		close(r.ended)
-	}()
-	return r, nil
-}
-
-func (r *running) stop() {
-	select {
-	case <-r.ended:
-	default:
-		_ = r.command.Process.Signal(syscall.SIGTERM) // it may just have ended
-		<-r.ended
-	}
-	_ = os.RemoveAll(r.folder)
-}
-
-func lastOf(text []byte, n int) []byte { return text[max(0, len(text)-n):] }

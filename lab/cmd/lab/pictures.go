@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"redis-session-bot/internal/slack/slacktest"
 	"redis-session-bot/internal/slack/slacktest/browser"
 	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/stage"
 	"redis-session-bot/lab/walk"
 	"redis-session-bot/lab/workload"
 )
@@ -59,16 +59,11 @@ func pictures(ctx context.Context, f *flags, dir string) (failure error) {
 	if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, "config-error"); err != nil {
 		return err
 	}
-	workspace, err := slacktest.Start(context.WithoutCancel(ctx), slacktest.Options{})
+	on, err := stage.Start(ctx, stage.Options{Bot: bot, Namespace: f.namespace, Context: f.context, Kubeconfig: o.Kubeconfig})
 	if err != nil {
 		return err
 	}
-	defer func() { failure = errors.Join(failure, workspace.Close()) }()
-	process, err := startBot(ctx, bot, f, workspace.Ready())
-	if err != nil {
-		return err
-	}
-	defer process.stop()
+	defer func() { failure = errors.Join(failure, on.Close()) }()
 	b, err := browser.Start(ctx)
 	if err != nil {
 		return err
@@ -80,7 +75,7 @@ func pictures(ctx context.Context, f *flags, dir string) (failure error) {
 		fmt.Printf("  %s\n", name)
 		return b.Screenshot(filepath.Join(dir, name))
 	}
-	return walk.ToAFix(b, workspace, take)
+	return walk.ToAFix(b, on.Workspace, take)
 }
 
 // removeWorkload removes the namespace even after Ctrl-C, but does not wait for
