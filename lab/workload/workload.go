@@ -71,6 +71,9 @@ type Options struct {
 	Out        io.Writer // for progress, a line each; nil: none
 }
 
+// healHint is for whoever asked for a copy that something has spoiled.
+const healHint = "lab heal makes it healthy again"
+
 // Up brings one copy of the workload and waits until it works: Redis is ready
 // and the application has created a session in it. A second Up changes nothing.
 // A copy of the other shape, or with another password, is replaced, its volume
@@ -97,12 +100,16 @@ func Up(ctx context.Context, o Options) error {
 		}
 	}
 	for _, object := range Objects(spec) {
-		if err := c.apply(ctx, object); err != nil {
+		err := c.apply(ctx, object)
+		if apierrors.IsInvalid(err) { // what others left does not go with what is applied
+			return fmt.Errorf("%w; %s", err, healHint)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if err := c.waitHealthy(ctx, start); err != nil {
-		return fmt.Errorf("%w; lab heal makes it healthy again", err)
+		return fmt.Errorf("%w; %s", err, healHint)
 	}
 	return nil
 }
