@@ -65,6 +65,9 @@ func cases() map[string]course {
 		"corrupt-rdb":          {see: seeCorruptRDB},
 		"emptied":              {see: seeEmptied, ready: true, unheard: true},
 		"false-alarm":          {see: seeOnlyExporterGone, ready: true, unheard: true},
+		"overloaded/clients":   {see: seeNoConnectionFree, ready: true, hears: "EOF"},
+		"overloaded/blocked":   {see: seeBlocked, mend: killScript, ready: true, hears: "BUSY"},
+		"network-blocked":      {see: seeBlockedNetwork, mend: losePod, ready: true, hears: "i/o timeout"},
 	}
 }
 

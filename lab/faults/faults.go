@@ -83,6 +83,9 @@ func all() []fault {
 		corruptRDB(),
 		emptied(),
 		falseAlarm(),
+		overloadedClients(),
+		overloadedBlocked(),
+		networkBlocked(),
 	}
 }
 

@@ -29,7 +29,7 @@ func seeSlowStart(p *patient) {
 		s := p.crashed()
 		return s.Container.RestartCount >= 2
 	})
-	p.hasEvent("Unhealthy", "Liveness probe failed")
+	p.eventSays("Unhealthy", "Liveness probe failed")
 }
 
 func seeReadOnly(p *patient) {
@@ -53,13 +53,7 @@ func seeCorruptRDB(p *patient) {
 
 // mendSetUp edits the manifest, as a person who has read it would.
 func mendSetUp(edit func(template *corev1.PodTemplateSpec)) func(p *patient) {
-	return func(p *patient) {
-		p.Helper()
-		if err := p.copy.EditTemplate(p.Context(), "kubectl-edit", "as it was", edit); err != nil {
-			p.Fatal(err)
-		}
-		p.releaseStatefulSet()
-	}
+	return func(p *patient) { p.editTemplate("as it should be", edit) }
 }
 
 // withoutCache takes the second Redis out of the pod.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 func seeFullDisk(p *patient) {
@@ -89,19 +90,51 @@ func (p *patient) inStore(command ...string) string {
 	return out
 }
 
-// hasEvent waits for an event of the store's pods.
-func (p *patient) hasEvent(reason, text string) {
-	p.Helper()
-	p.until("the event "+reason+": "+text, func() bool {
-		events, err := p.copy.Clients.CoreV1().Events(p.copy.Namespace).List(p.Context(), metav1.ListOptions{FieldSelector: "reason=" + reason})
+func seeNoConnectionFree(p *patient) {
+	p.staysReady()
+	p.until("a refusal for want of a connection", func() bool {
+		// A server that hangs up while redis-cli still writes is heard as that.
+		return strings.Contains(p.inStore("sh", "-c", "redis-cli PING 2>&1 || true"), "ERR max number of clients reached")
+	})
+}
+
+func seeBlocked(p *patient) {
+	p.staysReady()
+	p.repliesWith("BUSY Redis is busy running a script", "PING")
+}
+
+// killScript stops the report, and what it has left running in Redis.
+func killScript(p *patient) {
+	err := p.copy.Clients.BatchV1().Jobs(p.copy.Namespace).Delete(p.Context(), "session-report",
+		metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)})
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.until("the report to end", func() bool {
+		pods, err := p.copy.Pods(p.Context(), "session-report")
 		if err != nil {
 			p.Fatal(err)
 		}
-		for _, event := range events.Items {
-			if event.InvolvedObject.Kind == "Pod" && strings.Contains(event.Message, text) {
-				return true
-			}
-		}
-		return false
+		return len(pods) == 0
 	})
+	p.inStore("redis-cli", "-e", "SCRIPT", "KILL")
+}
+
+// seeBlockedNetwork: the pod answers itself, and nobody else.
+func seeBlockedNetwork(p *patient) {
+	p.staysReady()
+	p.repliesWith("PONG", "PING")
+	policies, err := p.copy.Clients.NetworkingV1().NetworkPolicies(p.copy.Namespace).List(p.Context(), metav1.ListOptions{})
+	if err != nil || len(policies.Items) != 1 {
+		p.Errorf("the policies are %v, %v", policies.Items, err)
+	}
+}
+
+// losePod takes the policy away. What enforces it in the lab goes with the pod.
+func losePod(p *patient) {
+	err := p.copy.Clients.NetworkingV1().NetworkPolicies(p.copy.Namespace).Delete(p.Context(), "default-deny-ingress", metav1.DeleteOptions{})
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.restart()
 }
