@@ -19,7 +19,6 @@ import (
 type source struct {
 	structs   map[string]*ast.StructType
 	docs      map[string]string // of the structs
-	order     []string          // the structs, as they stand in the files
 	constants map[string]string
 	functions map[string]*ast.FuncDecl
 }
@@ -59,7 +58,6 @@ func (s *source) add(declared ast.Decl) {
 		case *ast.TypeSpec:
 			if fields, ok := one.Type.(*ast.StructType); ok {
 				s.structs[one.Name.Name], s.docs[one.Name.Name] = fields, prose(general.Doc, one.Doc)
-				s.order = append(s.order, one.Name.Name)
 			}
 		case *ast.ValueSpec:
 			for i, value := range one.Values {
@@ -122,6 +120,11 @@ func spoken(t ast.Expr) (kind, refers string) {
 	return "", ""
 }
 
+// meaning is what a struct is, without Go's "Name is".
+func (s source) meaning(name string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(s.docs[name], name+" is "), ".")
+}
+
 // evidenceList is a table for Evidence and for each struct below it.
 func evidenceList(t *testing.T, dir string) string {
 	t.Helper()
@@ -135,26 +138,39 @@ func evidenceList(t *testing.T, dir string) string {
 		}
 	}
 	var b strings.Builder
-	for _, name := range s.order {
-		if !slices.Contains(reached, name) {
-			continue
-		}
+	for _, name := range reached {
 		if name != "Evidence" {
-			fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", name, s.docs[name])
+			meaning := s.meaning(name)
+			fmt.Fprintf(&b, "\n### %s\n\n%s%s.\n\n", name, strings.ToUpper(meaning[:1]), meaning[1:])
 		}
 		b.WriteString("| field | type | meaning |\n| --- | --- | --- |\n")
 		for _, one := range s.rows(name) {
 			kind := one.kind
 			if one.refers != "" {
 				kind = strings.ReplaceAll(kind, one.refers, fmt.Sprintf("[%s](#%s)", one.refers, strings.ToLower(one.refers)))
-				if one.says == "" && name == "Evidence" {
-					one.says = s.docs[one.refers]
+				if one.says == "" {
+					one.says = s.meaning(one.refers)
 				}
 			}
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", one.name, kind, one.says)
 		}
 	}
-	return strings.TrimPrefix(b.String(), "\n")
+	return b.String()
+}
+
+// arguments are those of the changes, as an author needs them; "" for one that
+// only the bot writes, to undo a change.
+var arguments = map[string]string{
+	"edit-redis-config set":   "directives to set, with their values",
+	"edit-redis-config drop":  "directives to take out; `line`, from 1, tells which where one stands more than once",
+	"edit-redis-config lines": "",
+	"restart at":              "",
+	"restart clear":           "",
+	"roll-back revision":      "number of the revision; without it, the newest before the current that differs from it",
+	"set-replicas replicas":   "0 or more. Needed",
+	"set-resources container": "name of the container. Needed",
+	"set-resources limits":    "`memory` and `cpu`, such as `1.5Gi` and `500m`; `null` takes one away",
+	"set-resources requests":  "the same for what is asked of the node",
 }
 
 var changeFunction = regexp.MustCompile(`^(\w+)Change$`)
@@ -186,13 +202,21 @@ func changeList(t *testing.T, dir string) string {
 			t.Fatalf("%s: no sentence, or no struct %s", function, args)
 		}
 		var b strings.Builder
-		fmt.Fprintf(&b, "### %s\n\nIt %s. %s\n\n| argument | type | meaning |\n| --- | --- | --- |\n", kind, says, s.docs[args])
+		fmt.Fprintf(&b, "### %s\n\nIt %s.\n\n", kind, says)
+		var rows []string
 		for _, one := range s.rows(args) {
-			if one.refers != "" {
-				one.says = strings.TrimSpace(one.says + " " + s.docs[one.refers])
-				one.kind = strings.ReplaceAll(one.kind, one.refers, s.keysOf(one.refers))
+			meaning, known := arguments[kind+" "+one.name]
+			if !known {
+				t.Errorf("say in arguments what %s of %s means, or \"\" for one that only the bot writes", one.name, kind)
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", one.name, one.kind, one.says)
+			if meaning != "" {
+				rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |\n", one.name, strings.ReplaceAll(one.kind, one.refers, s.keysOf(one.refers)), meaning))
+			}
+		}
+		if rows == nil {
+			fmt.Fprintf(&b, "It takes no arguments: `%s: {}`.\n", kind)
+		} else {
+			b.WriteString("| argument | type | meaning |\n| --- | --- | --- |\n" + strings.Join(rows, ""))
 		}
 		entries = append(entries, b.String())
 	}
@@ -205,6 +229,9 @@ func changeList(t *testing.T, dir string) string {
 
 // keysOf writes the keys of a struct: {line, directive}.
 func (s source) keysOf(name string) string {
+	if name == "" {
+		return ""
+	}
 	var names []string
 	for _, one := range s.rows(name) {
 		names = append(names, "`"+one.name+"`")

@@ -42,6 +42,9 @@ type condition struct {
 // costLimit bounds one evaluation: a document cannot hang the bot.
 const costLimit = 2_000_000
 
+// constantLimit bounds the look for a constant; what takes longer is none.
+const constantLimit = 10_000
+
 func newLanguage() (*language, error) {
 	evidenceType := reflect.TypeFor[evidence.Evidence]()
 	options := []cel.EnvOption{
@@ -177,7 +180,7 @@ func (l *language) compile(source string, want *cel.Type) (condition, error) {
 // constant evaluates an expression with nothing known: what has a value even
 // then has it whatever the evidence says. nil when it depends on the evidence.
 func (l *language) constant(checked *cel.Ast) (ref.Val, error) {
-	program, err := l.env.Program(checked, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptPartialEval))
+	program, err := l.env.Program(checked, cel.CostLimit(constantLimit), cel.EvalOptions(cel.OptPartialEval))
 	if err != nil {
 		return nil, err
 	}
