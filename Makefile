@@ -57,7 +57,8 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 
 test-long: test ## everything of test, the life of a cluster (killed, mended, removed), and the fuzz targets for a minute each
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
-	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad internal/slack:FuzzBlocks; do \
+	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
+	  internal/commands:FuzzHandle internal/slack:FuzzBlocks; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
 
 verdicts: build lab ## break a store in every way and hold the verdict against it; records bundles and docs/verdicts.md
