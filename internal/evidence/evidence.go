@@ -54,8 +54,9 @@ type Evidence struct {
 	Nodes      []Node            `json:"nodes"`
 	Secret     Secret            `json:"secret"`
 	App        App               `json:"app"`
-	Heard      []Heard           `json:"heard"`   // what clients of the store heard that was not a success, oldest first
-	Unknown    map[string]string `json:"unknown"` // name of a field above -> why it is not known
+	Exporters  []Exporter        `json:"exporters"` // Deployments that watch a Redis for Prometheus
+	Heard      []Heard           `json:"heard"`     // what clients of the store heard that was not a success, oldest first
+	Unknown    map[string]string `json:"unknown"`   // name of a field above -> why it is not known
 }
 
 // Knows reports whether the field of that JSON name was read.
@@ -337,6 +338,14 @@ type Heard struct {
 	By   string    `json:"by"`   // bot, app, log (the application's) or probe
 	Text string    `json:"text"` // one line
 	At   time.Time `json:"at"`   // zero when not known
+}
+
+// Exporter is a Deployment that asks Redis for its metrics and serves them to
+// Prometheus. The alert looks at it, not at Redis.
+type Exporter struct {
+	Name   string `json:"name"`
+	Wanted int64  `json:"wanted"` // pods
+	Ready  int64  `json:"ready"`  // pods
 }
 
 // App is the application that keeps its sessions in the store.

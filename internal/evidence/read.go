@@ -38,6 +38,7 @@ func Read(b Bundle, target Target) Evidence {
 	r.readClaims()
 	r.readSecret()
 	r.readApp()
+	r.readExporters()
 	r.readHeard()
 	return r.evidence
 }
@@ -148,11 +149,20 @@ func (r *reader) readEvents() {
 	}
 	for i := range r.bundle.Events.Items {
 		event := eventOf(&r.bundle.Events.Items[i])
-		if r.evidence.At.Sub(event.Last) <= eventWindow && r.concerns(event) {
+		if r.evidence.At.Sub(event.Last) <= eventWindow && r.concerns(event) && !r.replaced(&r.bundle.Events.Items[i]) {
 			r.evidence.Events = append(r.evidence.Events, event)
 		}
 	}
 	slices.SortStableFunc(r.evidence.Events, func(a, b Event) int { return a.Last.Compare(b.Last) })
+}
+
+// replaced reports whether an event is about a pod that another one of the same
+// name has replaced since, as those of a StatefulSet are.
+func (r *reader) replaced(event *corev1.Event) bool {
+	about := event.InvolvedObject
+	return about.Kind == "Pod" && about.UID != "" && slices.ContainsFunc(r.evidence.Pods, func(p Pod) bool {
+		return p.Name == about.Name && p.UID != "" && p.UID != string(about.UID)
+	})
 }
 
 // concerns reports whether an event is about the workload or what belongs to it.

@@ -42,8 +42,8 @@ type look struct {
 	target   evidence.Target
 	patience time.Duration // for one request
 
-	labelledDeployments once[*appsv1.DeploymentList]
-	labelledPods        once[*corev1.PodList]
+	deployments  once[*appsv1.DeploymentList]
+	labelledPods once[*corev1.PodList]
 
 	workload    once[workloads]
 	app         once[*appsv1.Deployment]

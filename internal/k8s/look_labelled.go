@@ -9,15 +9,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
+
+	"redis-session-bot/internal/evidence"
 )
 
 // appLabel is the label by which most charts tell a workload and its pods
 // from others: app=NAME.
 const appLabel = "app"
 
-// maxDeployments bounds the Deployments that carry the names of the workload
-// and of the application.
-const maxDeployments = 20
+// maxDeployments bounds a list of Deployments. A namespace of more is asked for
+// those that carry the names of the workload and of the application only.
+const maxDeployments = 100
 
 // labelled selects what carries the name of the workload or of the
 // application. One list brings both, however much else the namespace holds;
@@ -34,17 +36,38 @@ func (l *look) labelled() (labels.Selector, error) {
 	return labels.NewSelector().Add(*requirement), nil
 }
 
-func (l *look) readLabelledDeployments(ctx context.Context) (*appsv1.DeploymentList, error) {
-	return l.labelledDeployments.get(ctx, func(ctx context.Context) (*appsv1.DeploymentList, error) {
+// readDeployments reads those of the namespace: the workload, the application
+// and the exporter are among them in one request.
+func (l *look) readDeployments(ctx context.Context) (*appsv1.DeploymentList, error) {
+	return l.deployments.get(ctx, func(ctx context.Context) (*appsv1.DeploymentList, error) {
+		all, err := l.listDeployments(ctx, labels.Everything())
+		if err != nil || all.Continue == "" {
+			return all, err
+		}
 		selector, err := l.labelled()
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := l.limited(ctx)
-		defer cancel()
-		return l.cluster.Clients.AppsV1().Deployments(l.target.Namespace).List(ctx,
-			metav1.ListOptions{LabelSelector: selector.String(), Limit: maxDeployments})
+		return l.listDeployments(ctx, selector)
 	})
+}
+
+func (l *look) listDeployments(ctx context.Context, selector labels.Selector) (*appsv1.DeploymentList, error) {
+	ctx, cancel := l.limited(ctx)
+	defer cancel()
+	return l.cluster.Clients.AppsV1().Deployments(l.target.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: selector.String(), Limit: maxDeployments})
+}
+
+// exporters are the Deployments that watch a Redis and serve it nothing.
+func exporters(list *appsv1.DeploymentList) []appsv1.Deployment {
+	var found []appsv1.Deployment
+	for _, d := range list.Items {
+		if evidence.IsExporter(d.Name, d.Spec.Template.Spec) {
+			found = append(found, d)
+		}
+	}
+	return found
 }
 
 func (l *look) readLabelledPods(ctx context.Context) (*corev1.PodList, error) {

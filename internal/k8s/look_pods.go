@@ -31,6 +31,7 @@ func (l *look) lookPods(ctx context.Context, n *notes) {
 // noteApp adds the application beside the workload. That it is not known is
 // no reason to doubt the workload's own pods.
 func (l *look) noteApp(ctx context.Context, n *notes) {
+	l.noteExporters(ctx, n)
 	app, err := l.readApp(ctx)
 	if err != nil {
 		return
@@ -48,6 +49,17 @@ func (l *look) noteApp(ctx context.Context, n *notes) {
 		if !slices.ContainsFunc(n.bundle.Pods.Items, func(p corev1.Pod) bool { return p.UID == pod.UID && p.Name == pod.Name }) {
 			n.bundle.Pods.Items = append(n.bundle.Pods.Items, pod)
 		}
+	}
+}
+
+// noteExporters adds what watches the store: when that is gone, the alert says
+// that the store is.
+func (l *look) noteExporters(ctx context.Context, n *notes) {
+	list, err := l.readDeployments(ctx)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err == nil && n.bundle.Deployments != nil {
+		n.bundle.Deployments.Items = append(n.bundle.Deployments.Items, exporters(list)...)
 	}
 }
 

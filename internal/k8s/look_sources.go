@@ -30,7 +30,7 @@ func (l *look) readWorkload(ctx context.Context) (workloads, error) {
 	return l.workload.get(ctx, func(ctx context.Context) (workloads, error) {
 		go func() { _, _ = l.readLabelledPods(ctx) }() // they are asked for next, and need not wait
 		var found workloads
-		list, err := l.readLabelledDeployments(ctx)
+		list, err := l.readDeployments(ctx)
 		if err == nil {
 			if found.deployment = deploymentNamed(list, l.target.Workload); found.deployment != nil {
 				return found, nil
@@ -184,7 +184,7 @@ func (l *look) readApp(ctx context.Context) (*appsv1.Deployment, error) {
 		if l.target.App == "" {
 			return nil, errNoApp
 		}
-		list, err := l.readLabelledDeployments(ctx)
+		list, err := l.readDeployments(ctx)
 		if err == nil {
 			if found := deploymentNamed(list, l.target.App); found != nil {
 				return found, nil
