@@ -59,7 +59,7 @@ test-long: test ## everything of test, the life of a cluster (killed, mended, re
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
 	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
 	  internal/commands:FuzzHandle internal/slack:FuzzBlocks; do \
-	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s || exit 1; done
+	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
 
 verdicts: build lab ## break a store in every way and hold the verdict against it; records bundles and docs/verdicts.md
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
