@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
@@ -49,14 +50,7 @@ func overloadedClients() fault {
 			if err := runListener(ctx, c); err != nil {
 				return err
 			}
-			if err := awaitFull(ctx, c); err != nil {
-				return err
-			}
-			err = c.Clients.CoreV1().Pods(c.Namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=" + workload.Agent})
-			if err != nil {
-				return fmt.Errorf("delete the pods of %s: %w", workload.Agent, err)
-			}
-			return nil
+			return restartApplication(ctx, c)
 		},
 		shows: func(ctx context.Context, c *workload.Copy) (string, error) {
 			full, err := answers(ctx, c, fullAnswer)
@@ -89,6 +83,47 @@ func knock(template *corev1.PodTemplateSpec) {
 }
 
 const fullAnswer = "ERR max number of clients reached"
+
+// restartApplication switches the application off and on again. Meanwhile the
+// connections that it had are taken, too.
+func restartApplication(ctx context.Context, c *workload.Copy) error {
+	deployments := c.Clients.AppsV1().Deployments(c.Namespace)
+	scale := func(replicas int32) error {
+		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+		_, err := deployments.Patch(ctx, workload.Agent, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: scaler}, "scale")
+		if err != nil {
+			return fmt.Errorf("scale %s: %w", workload.Agent, err)
+		}
+		return nil
+	}
+	live, err := deployments.Get(ctx, workload.Agent, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("get deployment %s: %w", workload.Agent, err)
+	}
+	if err := scale(0); err != nil {
+		return err
+	}
+	if err := awaitNoApplication(ctx, c); err != nil {
+		return err
+	}
+	if err := awaitFull(ctx, c); err != nil {
+		return err
+	}
+	return scale(ptr.Deref(live.Spec.Replicas, 1))
+}
+
+func awaitNoApplication(ctx context.Context, c *workload.Copy) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+		pods, err := c.Pods(ctx, workload.Agent)
+		return err == nil && len(pods) == 0, err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the pods of %s to go: %w", workload.Agent, err)
+	}
+	return nil
+}
 
 // awaitFull waits until no connection is free.
 func awaitFull(ctx context.Context, c *workload.Copy) error {
