@@ -11,7 +11,7 @@ LAB = $$(go list ./... | grep -v /cmd/kube)
 # What is tried on the machine's one cluster; lab/cluster makes one of its own.
 LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$)
 
-.PHONY: help build lab try demo test test-long lint verdicts pictures go set-up
+.PHONY: help build lab try demo test test-long lint verdicts pictures go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -65,6 +65,14 @@ verdicts: build lab ## break a store in every way and hold the verdict against i
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
 	bin/lab up --cluster-only || exit 1; \
 	(cd lab && go test -count=1 -timeout 60m -v -run TestVerdicts ./live/verdicts -args -record); result=$$?; \
+	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
+	exit $$result
+
+bench: build lab ## time, requests, memory and acknowledgements, measured into docs/benchmarks.md; about 10 minutes
+	cd lab && CGO_ENABLED=0 go build -trimpath -o ../bin/kubectl ./bench/kubectl
+	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
+	bin/lab up --cluster-only || exit 1; \
+	(cd lab && go run ./bench); result=$$?; \
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 

@@ -48,9 +48,9 @@ func (c *Clusters) Cluster(name string) (*Cluster, error) {
 	}
 	config.UserAgent = userAgent
 	config.WarningHandler = rest.NoWarnings{}
-	// A round asks for some twenty things at once; client-go's default of 5
-	// a second would stretch it.
-	config.QPS, config.Burst = 50, 100
+	// A round asks for some fifteen things at once, and twenty rounds may run;
+	// client-go's default of 5 a second would stretch them.
+	config.QPS, config.Burst = 100, 300
 	clients, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("open cluster %s: %w", orCurrent(name), err)

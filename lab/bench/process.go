@@ -95,7 +95,7 @@ func (b *bench) diagnose(ctx context.Context, kubeconfig, namespace string, more
 }
 
 // rounds is how often each thing is timed; the median counts.
-const rounds = 5
+const rounds = 3
 
 // median times something several times.
 func median(times int, one func() (time.Duration, error)) (time.Duration, error) {
