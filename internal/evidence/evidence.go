@@ -357,6 +357,7 @@ type App struct {
 	Said      []string  `json:"said"`      // its newest log lines about the store, oldest first
 	Created   string    `json:"created"`   // newest line that tells of a session created
 	CreatedAt time.Time `json:"createdAt"` // when that line was written; zero when the log has no times
+	FirstAt   time.Time `json:"firstAt"`   // when the oldest such line was written, as far back as the log was read
 }
 
 // Or fills every empty name of t with that of defaults.

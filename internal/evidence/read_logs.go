@@ -128,8 +128,14 @@ func (r *reader) readApp() {
 			if aboutStore.MatchString(rest) {
 				app.Said = append(app.Said, line)
 			}
-			if sessionCreated.MatchString(rest) && !at.Before(app.CreatedAt) {
+			if !sessionCreated.MatchString(rest) {
+				continue
+			}
+			if !at.Before(app.CreatedAt) {
 				app.Created, app.CreatedAt = rest, at
+			}
+			if app.FirstAt.IsZero() || at.Before(app.FirstAt) {
+				app.FirstAt = at
 			}
 		}
 	}

@@ -54,6 +54,8 @@ type run struct {
 	previous       bool
 	// both: no run goes on, so that the kubelet gives the one before for either.
 	both bool
+	// over: the run has ended, and the next may have begun since.
+	over bool
 	// never is why there was no run yet; "" where there was one.
 	never string
 }
@@ -80,8 +82,8 @@ func runsOf(pods []corev1.Pod) []run {
 }
 
 func runsOfContainer(pod corev1.Pod, container string, statuses []corev1.ContainerStatus) []run {
-	present := run{pod: pod.Name, container: container}
 	status := statusOf(statuses, container)
+	present := run{pod: pod.Name, container: container, over: status.State.Terminated != nil}
 	if pod.Spec.NodeName == "" {
 		present.never = "the pod is on no node"
 		return []run{present}
@@ -182,6 +184,13 @@ func (l *look) readRun(ctx context.Context, one run) (string, bool, error) {
 	tail, cut, err := l.readLog(ctx, one, &corev1.PodLogOptions{TailLines: new(int64(tailLines)), LimitBytes: new(int64(tailBytes))})
 	if err != nil {
 		return "", false, err
+	}
+	if tail == "" && one.over {
+		// It is of the next run, which has written nothing yet.
+		one.over, one.previous = false, true
+		if text, truncated, err := l.readRun(ctx, one); err == nil {
+			return text, truncated, nil
+		}
 	}
 	if !cut && strings.Count(tail, "\n") < tailLines {
 		return tail, false, nil

@@ -73,7 +73,7 @@ func TestRunsOf(t *testing.T) {
 		{"the run before is forgotten", pod("p", false, corev1.ContainerStatus{State: well}, corev1.ContainerStatus{State: runs, RestartCount: 4}),
 			[]run{{pod: "p", container: "redis"}}},
 		{"its init container fails", pod("p", false, corev1.ContainerStatus{State: failed}, corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}}),
-			[]run{{pod: "p", container: "redis", never: "container redis is waiting to start: PodInitializing"}, {pod: "p", container: "init"}}},
+			[]run{{pod: "p", container: "redis", never: "container redis is waiting to start: PodInitializing"}, {pod: "p", container: "init", over: true}}},
 		{"no node takes it", homeless, []run{{pod: "p", container: "redis", never: "the pod is on no node"}, {pod: "p", container: "init", never: "the pod is on no node"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
