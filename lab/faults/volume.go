@@ -58,7 +58,8 @@ func volumeMissingClass() fault {
 }
 
 // volumeLost is a volume that somebody deleted in a clean-up, and its finalizer
-// too when the deletion hung.
+// too when the deletion hung. What was on it stays on the node, unknown to
+// Kubernetes, until the node goes.
 func volumeLost() fault {
 	return fault{
 		name: "volume/lost",

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -134,6 +136,8 @@ func healForeign(t *testing.T, o workload.Options) {
 		[]byte(`{"data":{"redis.conf":"port 1","users.acl":"user default off"}}`), metav1.PatchOptions{}))
 	must(core.ConfigMaps(ns).Patch(t.Context(), workload.AgentConfig, types.MergePatchType,
 		[]byte(`{"data":{"session_backend":"memory"}}`), metav1.PatchOptions{}))
+	must(c.Clients.StorageV1().StorageClasses().Create(t.Context(), &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: ns + "-none", Labels: map[string]string{workload.CopyLabel: ns}}, Provisioner: "example.com/none"}, metav1.CreateOptions{}))
 	before := password(t, c)
 	must(core.Secrets(ns).Patch(t.Context(), workload.Secrets, types.MergePatchType,
 		[]byte(`{"stringData":{"redis-password":"`+before+`\n"}}`), metav1.PatchOptions{}))
@@ -149,6 +153,9 @@ func healForeign(t *testing.T, o workload.Options) {
 	quotas, err := core.ResourceQuotas(ns).List(t.Context(), metav1.ListOptions{})
 	if err != nil || len(quotas.Items) > 0 {
 		t.Errorf("the quotas are %v, %v", quotas.Items, err)
+	}
+	if _, err := c.Clients.StorageV1().StorageClasses().Get(t.Context(), ns+"-none", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the storage class of the copy: %v", err)
 	}
 	policies, err := c.Clients.NetworkingV1().NetworkPolicies(ns).List(t.Context(), metav1.ListOptions{})
 	if err != nil || len(policies.Items) > 0 {
