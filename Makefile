@@ -55,9 +55,11 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 
-test-long: test ## everything of test, the life of a cluster (killed, mended, removed), and the fuzz targets for a minute each
+test-long: test ## everything of test, every fault and its verdict, the life of a cluster, and the fuzz targets for a minute each
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
-	@for target in internal/redisconf:FuzzParse internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
+	@bin/lab up --cluster-only
+	(cd lab && go test -count=1 -timeout 90m ./faults ./live/verdicts); result=$$?; bin/lab down; exit $$result
+	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
 	  internal/commands:FuzzHandle internal/slack:FuzzBlocks; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
 

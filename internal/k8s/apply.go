@@ -130,7 +130,7 @@ func (c *Cluster) update(ctx context.Context, target evidence.Target, object any
 }
 
 // notSent is an error of what comes before a write: nothing was written.
-func (c *Cluster) notSent(redactor *Redactor, err error) error {
+func (c *Cluster) notSent(redactor *objectRedactor, err error) error {
 	err = c.readable(redactor, err)
 	var drift *incident.Drift
 	var refusal *incident.Refusal
@@ -142,7 +142,7 @@ func (c *Cluster) notSent(redactor *Redactor, err error) error {
 
 // sent sorts the answer to a write: an answer of the API server's means that
 // nothing was written; no answer means that nobody knows.
-func (c *Cluster) sent(redactor *Redactor, write incident.Write, err error) error {
+func (c *Cluster) sent(redactor *objectRedactor, write incident.Write, err error) error {
 	switch {
 	case err == nil:
 		return nil

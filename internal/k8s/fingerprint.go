@@ -17,6 +17,7 @@ import (
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/redact"
 	"redis-session-bot/internal/redisconf"
 )
 
@@ -138,7 +139,7 @@ func specYAML(object any) (string, error) {
 		for c := range containers {
 			for e := range containers[c].Env {
 				if containers[c].Env[e].Value != "" {
-					containers[c].Env[e].Value = redacted
+					containers[c].Env[e].Value = redact.Mark
 				}
 			}
 		}

@@ -53,7 +53,7 @@ type look struct {
 	replicaSets once[*appsv1.ReplicaSetList]
 	configMap   once[*corev1.ConfigMap]
 	secrets     once[secrets]
-	redactor    once[*Redactor]
+	redactor    once[*objectRedactor]
 }
 
 // Check runs one check. Everything that it returns is redacted.

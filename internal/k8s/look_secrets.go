@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/redact"
 	"redis-session-bot/internal/redisconf"
 )
 
@@ -30,16 +31,16 @@ type secrets struct {
 
 // redactor returns what takes the target's secrets out of text. What cannot
 // be read is redacted by its place alone.
-func (c *Cluster) redactor(ctx context.Context, target evidence.Target) *Redactor {
+func (c *Cluster) redactor(ctx context.Context, target evidence.Target) *objectRedactor {
 	return c.look(target).redact(ctx)
 }
 
 // redact waits for the secrets even when ctx is over: nothing leaves before.
 // Each request behind it is bounded.
-func (l *look) redact(ctx context.Context) *Redactor {
-	redactor, _ := l.redactor.get(context.WithoutCancel(ctx), func(ctx context.Context) (*Redactor, error) {
+func (l *look) redact(ctx context.Context) *objectRedactor {
+	redactor, _ := l.redactor.get(context.WithoutCancel(ctx), func(ctx context.Context) (*objectRedactor, error) {
 		found, _ := l.readSecrets(ctx)
-		return NewRedactor(found.known...), nil
+		return &objectRedactor{redact.New(found.known...)}, nil
 	})
 	return redactor
 }
@@ -183,7 +184,7 @@ func (l *look) specSecrets(spec *corev1.PodSpec) []string {
 		}
 		words := slices.Concat(container.Command, container.Args)
 		for i, word := range words {
-			if i > 0 && isSecretFlag(words[i-1]) && !variable.MatchString(word) {
+			if i > 0 && isSecretFlag(words[i-1]) && !redact.IsVariable(word) {
 				found = append(found, word)
 			}
 		}

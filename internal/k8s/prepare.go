@@ -138,7 +138,7 @@ func (c *Cluster) workloadOf(ctx context.Context, target evidence.Target) (any, 
 }
 
 // writeOf makes the one write of an object: its diff, its dry run, its undo.
-func (c *Cluster) writeOf(ctx context.Context, target evidence.Target, redactor *Redactor, d *draft) (incident.Write, error) {
+func (c *Cluster) writeOf(ctx context.Context, target evidence.Target, redactor *objectRedactor, d *draft) (incident.Write, error) {
 	diff, err := diffOf(target, d.base, d.want)
 	if err != nil {
 		return incident.Write{}, err
@@ -176,7 +176,7 @@ func (c *Cluster) writeOf(ctx context.Context, target evidence.Target, redactor 
 }
 
 // noSecretIn makes sure that nothing which is stored holds a secret.
-func noSecretIn(redactor *Redactor, write incident.Write) error {
+func noSecretIn(redactor *objectRedactor, write incident.Write) error {
 	for _, changes := range [][]runbook.Change{write.Changes, write.Undo} {
 		raw, err := json.Marshal(changes)
 		if err != nil {
@@ -236,7 +236,7 @@ func podReady(pod *corev1.Pod) bool {
 }
 
 // readable takes secrets out of an error and keeps what kind it is.
-func (c *Cluster) readable(redactor *Redactor, err error) error {
+func (c *Cluster) readable(redactor *objectRedactor, err error) error {
 	if says := redactor.Text(err.Error()); says != err.Error() {
 		return refuse("%s", says)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/redact"
 )
 
 // lastApplied repeats the whole object as somebody once wrote it, secrets and all.
@@ -23,9 +24,13 @@ var identities = map[string]bool{
 	"ownerReferences": true, "time": true, "operation": true, "fieldPath": true,
 }
 
+// objectRedactor takes secrets out of objects, too: what a field holds depends
+// on its name.
+type objectRedactor struct{ *redact.Redactor }
+
 // bundle redacts everything that a bundle holds. The error is a fault of this
 // program: the bundle must not leave then.
-func (r *Redactor) bundle(b *evidence.Bundle) error {
+func (r *objectRedactor) bundle(b *evidence.Bundle) error {
 	if err := redactInto(r, b); err != nil {
 		return err
 	}
@@ -36,7 +41,7 @@ func (r *Redactor) bundle(b *evidence.Bundle) error {
 }
 
 // redactInto rewrites every list and sentence of a bundle but its logs.
-func redactInto(r *Redactor, b *evidence.Bundle) error {
+func redactInto(r *objectRedactor, b *evidence.Bundle) error {
 	logs := b.Logs
 	b.Logs = nil
 	data, err := json.Marshal(b)
@@ -62,7 +67,7 @@ func redactInto(r *Redactor, b *evidence.Bundle) error {
 }
 
 // walk returns a JSON value without secrets.
-func (r *Redactor) walk(node any) any {
+func (r *objectRedactor) walk(node any) any {
 	switch node := node.(type) {
 	case string:
 		return r.Text(node)
@@ -76,7 +81,7 @@ func (r *Redactor) walk(node any) any {
 	return node
 }
 
-func (r *Redactor) walkField(key string, child any) any {
+func (r *objectRedactor) walkField(key string, child any) any {
 	if text, ok := child.(string); ok && identities[key] {
 		return text
 	}
@@ -88,13 +93,13 @@ func (r *Redactor) walkField(key string, child any) any {
 	case "managedFields":
 		return withoutFields(child)
 	case lastApplied:
-		return redacted
+		return redact.Mark
 	}
 	return r.walk(child)
 }
 
 // walkList knows that in a command line the secret is the word after its flag.
-func (r *Redactor) walkList(list []any) any {
+func (r *objectRedactor) walkList(list []any) any {
 	flagged := false
 	for i, item := range list {
 		word, ok := item.(string)
@@ -102,8 +107,8 @@ func (r *Redactor) walkList(list []any) any {
 		case !ok:
 			list[i] = r.walk(item)
 			flagged = false
-		case flagged && !variable.MatchString(word):
-			list[i] = redacted
+		case flagged && !redact.IsVariable(word):
+			list[i] = redact.Mark
 			flagged = false
 		default:
 			list[i] = r.Text(word)
@@ -129,7 +134,7 @@ func withoutValues(env any) any {
 	list, _ := env.([]any)
 	for _, item := range list {
 		if variable, ok := item.(map[string]any); ok && variable["value"] != nil && variable["value"] != "" {
-			variable["value"] = redacted
+			variable["value"] = redact.Mark
 		}
 	}
 	return env

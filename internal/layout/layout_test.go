@@ -19,13 +19,14 @@ const module = "redis-session-bot/"
 // import all.
 var mayImport = map[string][]string{
 	"internal/redisconf":                {},
+	"internal/redact":                   {},
 	"internal/evidence":                 {"internal/redisconf"},
 	"internal/checks":                   {"internal/evidence"},
 	"internal/runbook":                  {"internal/evidence"},
 	"runbooks":                          {},
 	"internal/incident":                 {"internal/runbook", "internal/checks", "internal/evidence"},
 	"internal/commands":                 {"internal/incident", "internal/runbook", "internal/checks", "internal/evidence"},
-	"internal/k8s":                      {"internal/incident", "internal/runbook", "internal/evidence", "internal/redisconf"},
+	"internal/k8s":                      {"internal/incident", "internal/runbook", "internal/evidence", "internal/redact", "internal/redisconf"},
 	"internal/redis":                    {"internal/evidence"},
 	"internal/slack":                    {"internal/commands", "internal/incident"},
 	"internal/slack/slacktest":          {"internal/slack/slacktest/blockkit", "internal/slack/slacktest/page"},

@@ -1,4 +1,4 @@
-package k8s
+package redact
 
 import (
 	"strings"
@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-func TestRedactorText(t *testing.T) {
-	r := NewRedactor("canary-4711\n", "p\"ss/w?rd&1", "abc")
+func TestText(t *testing.T) {
+	r := New("canary-4711\n", "p\"ss/w?rd&1", "abc")
 	for _, test := range []struct{ name, in, want string }{
 		{"known", "x canary-4711 y", "x [redacted] y"},
 		{"known, encoded", "x Y2FuYXJ5LTQ3MTE= y", "x [redacted] y"},
@@ -48,26 +48,26 @@ func TestRedactorText(t *testing.T) {
 	}
 }
 
-func FuzzRedactorText(f *testing.F) {
+func FuzzText(f *testing.F) {
 	f.Add("canary-4711", "requirepass ", "\n")
 	f.Add("p\"ss", `{"password":"`, `"}`)
 	f.Add("$(X)", "--requirepass ", " --port 1")
 	f.Add("edac", "[r", "ted]")
 	f.Fuzz(func(t *testing.T, secret, before, after string) {
 		secret = strings.TrimSpace(secret)
-		if utf8.RuneCountInString(secret) < shortest || strings.Contains(redacted, secret) {
+		if utf8.RuneCountInString(secret) < shortest || strings.Contains(Mark, secret) {
 			return
 		}
 		// A secret that the mark itself completes cannot be kept out.
 		for i := range secret {
-			if i > 0 && (strings.HasPrefix(redacted, secret[i:]) || strings.HasSuffix(redacted, secret[:i])) {
+			if i > 0 && (strings.HasPrefix(Mark, secret[i:]) || strings.HasSuffix(Mark, secret[:i])) {
 				return
 			}
 		}
-		if strings.Contains(secret, redacted) {
+		if strings.Contains(secret, Mark) {
 			return
 		}
-		r := NewRedactor(secret)
+		r := New(secret)
 		once := r.Text(before + secret + after)
 		if strings.Contains(once, secret) {
 			t.Fatalf("%q leaves in %q", secret, once)

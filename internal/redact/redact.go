@@ -1,4 +1,9 @@
-package k8s
+// Package redact takes secrets out of text: those that are known, in every form
+// in which they are commonly written, and whatever stands where a secret stands.
+//
+// It knows where Redis, its clients and Kubernetes write passwords. It reads
+// nothing and keeps nothing but the secrets that it is given.
+package redact
 
 import (
 	"crypto/sha256"
@@ -13,8 +18,8 @@ import (
 	"unicode/utf8"
 )
 
-// redacted stands for everything that may not leave.
-const redacted = "[redacted]"
+// Mark stands for everything that may not leave.
+const Mark = "[redacted]"
 
 // shortest is the length in runes from which a secret is replaced wherever it
 // occurs. A shorter one would shred ordinary text; it is only kept out of the
@@ -29,9 +34,9 @@ type Redactor struct {
 	known *strings.Replacer
 }
 
-// NewRedactor returns a Redactor that knows these secrets. Values shorter than
+// New returns a Redactor that knows these secrets. Values shorter than
 // four runes are left to their place.
-func NewRedactor(known ...string) *Redactor {
+func New(known ...string) *Redactor {
 	var forms []string
 	for _, secret := range known {
 		forms = append(forms, formsOf(secret)...)
@@ -49,7 +54,7 @@ func NewRedactor(known ...string) *Redactor {
 	}
 	pairs := make([]string, 0, 2*len(forms))
 	for _, form := range forms {
-		pairs = append(pairs, form, redacted)
+		pairs = append(pairs, form, Mark)
 	}
 	return &Redactor{known: strings.NewReplacer(pairs...)}
 }
@@ -63,7 +68,7 @@ func (r *Redactor) Text(s string) string {
 	lower := strings.ToLower(s)
 	if strings.Contains(lower, "user") {
 		s = aclLine.ReplaceAllStringFunc(s, func(line string) string {
-			return aclPassword.ReplaceAllString(line, "${1}"+redacted)
+			return aclPassword.ReplaceAllString(line, "${1}"+Mark)
 		})
 	}
 	for _, rule := range rules {
@@ -95,7 +100,7 @@ func (r *Redactor) replaceKnown(s string) string {
 func formsOf(secret string) []string {
 	var forms []string
 	add := func(form string) {
-		if utf8.RuneCountInString(form) >= shortest && !strings.Contains(redacted, form) {
+		if utf8.RuneCountInString(form) >= shortest && !strings.Contains(Mark, form) {
 			forms = append(forms, form)
 		}
 	}
@@ -144,7 +149,10 @@ const (
 	argument = `(` + quoted + `|["']?(?:[^\s"'\\]|\\[^"\n])+)`
 )
 
-// variable is a reference that the shell or the kubelet fills in: not a secret.
+// IsVariable reports whether a word is a reference that the shell or the
+// kubelet fills in, and so no secret.
+func IsVariable(word string) bool { return variable.MatchString(word) }
+
 var variable = regexp.MustCompile(`^["']?\$(\([A-Za-z_][A-Za-z0-9_]*\)|\{?[A-Z_][A-Z0-9_]*\}?)["']?$`)
 
 // Redis' own sentences speak of AUTH without giving a password.
@@ -181,11 +189,11 @@ func (r rule) apply(s string) string {
 	for _, m := range at {
 		// Group 2 is the secret; what is before and after it stays, and its quotes.
 		begin, end := withoutQuotes(s, m[4], m[5])
-		if secret := s[begin:end]; secret == redacted || r.keep != nil && r.keep.MatchString(secret) {
+		if secret := s[begin:end]; secret == Mark || r.keep != nil && r.keep.MatchString(secret) {
 			continue
 		}
 		out.WriteString(s[from:begin])
-		out.WriteString(redacted)
+		out.WriteString(Mark)
 		from = end
 	}
 	out.WriteString(s[from:])
