@@ -98,13 +98,19 @@ func (b *bench) alone(ctx context.Context) error {
 
 // cost measures a diagnosis: the median of its times, the most of its memory.
 func (b *bench) cost(ctx context.Context) (cost, error) {
+	return b.costWhile(ctx, func(one func() error) error { return one() })
+}
+
+// costWhile runs each diagnosis within what keeps its conditions.
+func (b *bench) costWhile(ctx context.Context, keep func(one func() error) error) (cost, error) {
 	var c cost
-	var err error
-	if c.requests, err = b.requests(ctx, b.namespace()); err != nil {
+	err := keep(func() (err error) { c.requests, err = b.requests(ctx, b.namespace()); return err })
+	if err != nil {
 		return cost{}, err
 	}
 	c.took, err = median(rounds, func() (time.Duration, error) {
-		result, err := b.diagnose(ctx, b.kubeconfig, b.namespace())
+		var result ran
+		err := keep(func() (err error) { result, err = b.diagnose(ctx, b.kubeconfig, b.namespace()); return err })
 		c.peak = max(c.peak, float64(result.peak)*1024/1e6)
 		return result.took, err
 	})
@@ -112,23 +118,23 @@ func (b *bench) cost(ctx context.Context) (cost, error) {
 }
 
 // tries is how often a log is made large again that the kubelet has cut meanwhile.
-const tries = 5
+const tries = 10
 
 // whileLarge measures while the log has its size: the kubelet cuts a log that
-// is so large when it next looks, so what is measured after that does not count.
+// is so large when it next looks, every ten seconds, and what was measured
+// meanwhile does not count.
 func (b *bench) whileLarge(ctx context.Context, crowd *crowd) (cost, error) {
-	for range tries {
-		c, err := b.cost(ctx)
-		if err != nil {
-			return cost{}, err
+	return b.costWhile(ctx, func(one func() error) error {
+		for range tries {
+			if err := crowd.log(ctx, 0, crowd.size); err != nil {
+				note("%v; once more", err) // it is being cut just now
+				time.Sleep(time.Second)
+				continue
+			}
+			if err := one(); err != nil || crowd.large() {
+				return err
+			}
 		}
-		if crowd.large() {
-			return c, nil
-		}
-		note("the kubelet has cut the log meanwhile; once more")
-		if err := crowd.log(ctx, 0, crowd.size); err != nil {
-			return cost{}, err
-		}
-	}
-	return cost{}, fmt.Errorf("the kubelet has cut the log each of %d times", tries)
+		return fmt.Errorf("the kubelet has cut the log each of %d times", tries)
+	})
 }
