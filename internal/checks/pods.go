@@ -11,7 +11,7 @@ func podsCheck() Check {
 	return Check{
 		Name:   "pods",
 		Says:   "the workload, its pods with status, restarts, waiting reasons, last exits and conditions, its rollout history, its nodes and the events of the last hour",
-		Fields: []string{"workload", "pods", "neighbours", "events", "revisions", "nodes", "config"},
+		Fields: []string{"workload", "pods", "neighbours", "events", "revisions", "nodes", "config", "exporters"},
 		Read:   readPods,
 	}
 }

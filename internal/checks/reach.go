@@ -12,7 +12,7 @@ func reachCheck() Check {
 	return Check{
 		Name:   "reach",
 		Says:   "a connection from the application's pod, each server asked directly (AUTH, PING, INFO, a session-like round trip), and what the application's own log says about the store",
-		Fields: []string{"reach", "redis", "app"},
+		Fields: []string{"reach", "redis", "app", "heard", "secret"},
 		Read:   readReach,
 	}
 }

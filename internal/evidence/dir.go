@@ -93,7 +93,7 @@ func Open(dir string) (Bundle, error) {
 
 // readJSON reads one file; kind is what its items must be, "" for anything.
 func readJSON(root *os.Root, name, kind string, into any) (bool, error) {
-	f, err := root.Open(name)
+	f, err := openRegular(root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -191,9 +191,22 @@ func (b *Bundle) openLogs(root *os.Root) error {
 	return nil
 }
 
+// openRegular opens a regular file and nothing else: to open a pipe waits for
+// who writes into it.
+func openRegular(root *os.Root, name string) (*os.File, error) {
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	return root.Open(name)
+}
+
 // readEnds reads the head and the tail of a log.
 func readEnds(root *os.Root, name string) (string, bool, error) {
-	f, err := root.Open(name)
+	f, err := openRegular(root, name)
 	if err != nil {
 		return "", false, err
 	}
@@ -201,9 +214,6 @@ func readEnds(root *os.Root, name string) (string, bool, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return "", false, err
-	}
-	if !info.Mode().IsRegular() {
-		return "", false, fmt.Errorf("%s is not a regular file", name)
 	}
 	if info.Size() <= maxLogHead+maxLogTail {
 		data, err := io.ReadAll(io.LimitReader(f, maxLogHead+maxLogTail))

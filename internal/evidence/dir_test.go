@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -118,5 +119,22 @@ func TestABundleDoesNotReachOutside(t *testing.T) {
 	escaping := evidence.Bundle{Logs: []evidence.RawLog{{Pod: "../../up", Container: "x", Text: "y"}}}
 	if err := evidence.Save(escaping, filepath.Join(t.TempDir(), "b")); err == nil {
 		t.Error("a pod's name led out of the folder")
+	}
+}
+
+// TestAPipeIsRefused: to open one would wait for ever.
+func TestAPipeIsRefused(t *testing.T) {
+	for _, name := range []string{"pods.json", "logs/redis-session-0/redis.log"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := evidence.Open(dir); err == nil || !strings.Contains(err.Error(), name+" is not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

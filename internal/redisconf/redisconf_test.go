@@ -91,6 +91,7 @@ func TestRedactTakesSecretsFromLinesAndComments(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(sample)
+	f.Add("\x00\x02ppendonly yes\n")
 	f.Add("user a >b\n'x\\'y' \"\\x41\\n\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		file := redisconf.Parse(text)

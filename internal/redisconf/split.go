@@ -14,7 +14,7 @@ var errQuotes = errors.New("unbalanced quotes")
 func splitArgs(line string) ([]string, error) {
 	var words []string
 	for {
-		line = strings.TrimLeft(line, " \t\n\r\v\f")
+		line = strings.TrimLeft(line, blanks)
 		if line == "" {
 			return words, nil
 		}
@@ -87,4 +87,7 @@ func unescaped(c byte) byte {
 	return c
 }
 
-func isBlank(c byte) bool { return strings.IndexByte(" \t\n\r\v\f\x00", c) >= 0 }
+// blanks part words. NUL does too, as it ends a string of C.
+const blanks = " \t\n\r\v\f\x00"
+
+func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }

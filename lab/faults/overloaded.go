@@ -23,8 +23,9 @@ const (
 	fewClients  = 24
 	manyClients = 32
 	listener    = "session-export"
-	// listenScript opens $0 connections, and opens each again when it is lost.
-	listenScript = `for i in $(seq "$0"); do while :; do redis-cli -h redis-session SUBSCRIBE sessions >/dev/null 2>&1; sleep 1; done & done; wait`
+	// listenScript opens $0 connections, and opens each again some seconds after
+	// it is lost.
+	listenScript = `for i in $(seq "$0"); do while :; do redis-cli -h redis-session SUBSCRIBE sessions >/dev/null 2>&1; sleep 5; done & done; wait`
 )
 
 // overloadedClients is another client that takes every connection and keeps it.
@@ -170,14 +171,24 @@ until page[1] == cursor and n < 0
 return n`
 )
 
+// halfACore bounds the store, so that its endless script leaves the machine
+// something for others.
+const halfACore = "500m"
+
 // overloadedBlocked is a script of somebody else that never ends: the server
 // does one thing at a time.
 func overloadedBlocked() fault {
 	return fault{
 		name:  "overloaded/blocked",
-		what:  "let a nightly report run a script in Redis that never ends",
+		what:  "install the store with half a core, and let a nightly report run a script in it that never ends",
 		ready: true,
 		inject: func(ctx context.Context, c *workload.Copy) error {
+			if err := c.Reinstall(ctx, installer, boundCPU); err != nil {
+				return err
+			}
+			if err := awaitReady(ctx, c); err != nil {
+				return err
+			}
 			store, _, err := c.Store(ctx)
 			if err != nil {
 				return err
@@ -196,6 +207,17 @@ func overloadedBlocked() fault {
 		shows: func(ctx context.Context, c *workload.Copy) (string, error) {
 			return answers(ctx, c, "BUSY")
 		},
+	}
+}
+
+func boundCPU(template *corev1.PodTemplateSpec) {
+	for i := range template.Spec.Containers {
+		if container := &template.Spec.Containers[i]; container.Name == workload.RedisContainer {
+			if container.Resources.Limits == nil {
+				container.Resources.Limits = corev1.ResourceList{}
+			}
+			container.Resources.Limits[corev1.ResourceCPU] = resource.MustParse(halfACore)
+		}
 	}
 }
 
