@@ -150,7 +150,7 @@ target:
 
 ### Healthy
 
-` + "```yaml\nid: healthy\nok: true\nsigns:\n  - when: size(pods) > 0\n    says: there are pods\n    weight: strong\n```" + `
+` + "```yaml\nid: healthy\nok: true\nsigns:\n  - when: at > timestamp('2000-01-01T00:00:00Z')\n    says: the step was run\n    weight: strong\n```" + `
 `
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
