@@ -59,16 +59,37 @@ type Prober struct {
 	Prefix string           // of the probe's own keys; DefaultPrefix when empty
 }
 
-// Probe looks at the first bytes of a connection, then does as a client does:
-// AUTH (where a password is given), PING, INFO, and a session-like SET, GET,
-// TTL and DEL of a key of its own. The first thing that is not a success is in
-// Error with its Stage; INFO is read all the same where the server gives it.
+// Probe looks at the first bytes of a connection, and beside it does as a
+// client does: AUTH (where a password is given), PING and INFO, then a
+// session-like SET, GET, TTL and DEL of a key of its own, each in one trip. The
+// first thing that is not a success is in Error with its Stage; INFO is read all
+// the same where the server gives it.
 func (p Prober) Probe(ctx context.Context, dial Dial, password string) evidence.Redis {
 	asked := asking{result: evidence.Redis{Keys: -1, Info: map[string]string{}}, password: password}
-	if !asked.lookRaw(ctx, dial) {
+	client := newClient(dial)
+	defer client.Close()
+	conn := client.Conn()
+	defer conn.Close()
+	hello := make(chan greetings, 1)
+	go func() { hello <- greet(ctx, conn, password) }()
+	usable := asked.lookRaw(ctx, dial)
+	heard := <-hello
+	if !usable {
 		return asked.result
 	}
-	client := redis.NewClient(&redis.Options{
+	if asked.authenticated(heard) {
+		asked.ponged(heard)
+		asked.informed(heard)
+		if asked.result.Error == "" {
+			p.timed(&asked, func() { asked.session(ctx, conn, p.key()) })
+		}
+	}
+	asked.result.OK = asked.result.Error == ""
+	return asked.result
+}
+
+func newClient(dial Dial) *redis.Client {
+	return redis.NewClient(&redis.Options{
 		Dialer:                   func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		Protocol:                 2,
 		DisableIdentity:          true,
@@ -80,18 +101,25 @@ func (p Prober) Probe(ctx context.Context, dial Dial, password string) evidence.
 		ContextTimeoutEnabled:    true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	defer client.Close()
-	conn := client.Conn()
-	defer conn.Close()
-	if asked.authenticate(ctx, conn) {
-		asked.ping(ctx, conn)
-		asked.info(ctx, conn)
-		if asked.result.Error == "" {
-			p.timed(&asked, func() { asked.session(ctx, conn, p.key()) })
+}
+
+// greetings are a server's answers to a client's first commands.
+type greetings struct {
+	auth *redis.StatusCmd // nil: it was not sent
+	ping *redis.StatusCmd
+	info *redis.StringCmd
+}
+
+// greet sends a client's first commands in one trip.
+func greet(ctx context.Context, conn *redis.Conn, password string) (g greetings) {
+	_, _ = conn.Pipelined(ctx, func(trip redis.Pipeliner) error { // each command has its own error
+		if password != "" {
+			g.auth = trip.Auth(ctx, password)
 		}
-	}
-	asked.result.OK = asked.result.Error == ""
-	return asked.result
+		g.ping, g.info = trip.Ping(ctx), trip.Info(ctx)
+		return nil
+	})
+	return g
 }
 
 func (p Prober) timed(asked *asking, trip func()) {
@@ -131,28 +159,28 @@ func (a *asking) heard(stage string, err error) bool {
 	return false
 }
 
-// authenticate is skipped where no password is known: what the server says to
-// the next command is the answer then.
-func (a *asking) authenticate(ctx context.Context, conn *redis.Conn) bool {
-	if a.password == "" {
+// authenticated is true where no password is known, too: what the server says
+// to the next command is the answer then.
+func (a *asking) authenticated(g greetings) bool {
+	if g.auth == nil {
 		return true
 	}
-	err := conn.Auth(ctx, a.password).Err()
+	err := g.auth.Err()
 	if err != nil && a.result.Info[KeyNeedsPassword] == "no" && strings.Contains(err.Error(), "without any password configured") {
 		return true // the server has none: the application's client may not mind
 	}
 	return a.heard(stageAuth, err)
 }
 
-func (a *asking) ping(ctx context.Context, conn *redis.Conn) {
-	pong, err := conn.Ping(ctx).Result()
+func (a *asking) ponged(g greetings) {
+	pong, err := g.ping.Result()
 	if a.heard(stagePing, err) {
 		a.result.Pong = pong == "PONG"
 	}
 }
 
-func (a *asking) info(ctx context.Context, conn *redis.Conn) {
-	text, err := conn.Info(ctx).Result()
+func (a *asking) informed(g greetings) {
+	text, err := g.info.Result()
 	if !a.heard(stageInfo, err) {
 		return
 	}
@@ -161,21 +189,30 @@ func (a *asking) info(ctx context.Context, conn *redis.Conn) {
 	a.result.Keys = keys
 }
 
-// session writes a key as a session is written, reads it back and removes it.
+// session writes a key as a session is written, reads it back and removes it,
+// in one trip.
 func (a *asking) session(ctx context.Context, conn *redis.Conn, key string) {
 	value := rand.Text()
-	if !a.heard(stageWrite, conn.Set(ctx, key, value, sessionTTL).Err()) {
+	var set *redis.StatusCmd
+	var get *redis.StringCmd
+	var ttl *redis.DurationCmd
+	var del *redis.IntCmd
+	_, _ = conn.Pipelined(ctx, func(trip redis.Pipeliner) error { // each command has its own error
+		set, get, ttl, del = trip.Set(ctx, key, value, sessionTTL), trip.Get(ctx, key), trip.TTL(ctx, key), trip.Del(ctx, key)
+		return nil
+	})
+	if !a.heard(stageWrite, set.Err()) {
 		return
 	}
-	got, err := conn.Get(ctx, key).Result()
+	got, err := get.Result()
 	if a.heard(stageWrite, err) && got != value {
 		a.heard(stageWrite, fmt.Errorf("GET returned something else than SET wrote"))
 	}
-	left, err := conn.TTL(ctx, key).Result()
+	left, err := ttl.Result()
 	if a.heard(stageWrite, err) && (left <= 0 || left > sessionTTL) {
 		a.heard(stageWrite, fmt.Errorf("TTL is %s for a key that was set to expire in %s", left, sessionTTL))
 	}
-	a.heard(stageWrite, conn.Del(ctx, key).Err())
+	a.heard(stageWrite, del.Err())
 }
 
 // readInfo reads INFO's lines and counts the keys of all databases.

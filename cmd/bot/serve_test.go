@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"redis-session-bot/internal/config"
+	"redis-session-bot/internal/slack/slacktest"
+)
+
+// TestServeWalksARecord: a recorded incident is walked in Slack to its verdict
+// and its plan. The plan says that nobody was asked, and has no Apply.
+func TestServeWalksARecord(t *testing.T) {
+	workspace, err := slacktest.Start(context.Background(), slacktest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ready := workspace.Ready()
+	c := config.Config{Limits: config.Limits{Step: 10 * time.Second, PlanValid: time.Minute, Rollout: time.Minute, Verify: time.Minute}}
+	c.Slack.BotToken, c.Slack.AppToken, c.Slack.APIURL, c.Slack.Channels = ready.BotToken, ready.AppToken, ready.API, []string{"inc-redis"}
+	c.Roles.Responders, c.Roles.Approvers = []string{"U_RESPONDER"}, []string{"U_RESPONDER"}
+	c.Log.Level = "error"
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, c, "../../runbooks/testdata/bundles/config-error-deployment") }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if violations := workspace.Violations(); len(violations) > 0 {
+			t.Errorf("rules of Slack's broken: %+v", violations)
+		}
+		if err := workspace.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	walk := &recordWalk{t: t, workspace: workspace}
+	walk.until("the command is answered", func() bool {
+		return workspace.Command(slacktest.TypedCommand{User: "U_RESPONDER", Channel: "C_INC", Command: "/redis-session", Text: "diagnose"}).OK
+	})
+	walk.press("Run all")
+	walk.press("Plan: repair the configuration")
+	walk.until("the plan is shown", func() bool { return strings.Contains(walk.text(), "no API server was asked") })
+	text := walk.text()
+	for _, want := range []string{"Configuration error", "-    active-defrag yes"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("nobody reads %q", want)
+		}
+	}
+	if walk.button("Apply") != nil {
+		t.Error("a recorded plan can be applied")
+	}
+}
+
+// recordWalk is a person in the incident channel.
+type recordWalk struct {
+	t         *testing.T
+	workspace *slacktest.Workspace
+}
+
+// messages are those of the channel and of its threads.
+func (r *recordWalk) messages() []map[string]any {
+	r.t.Helper()
+	all, err := r.workspace.Messages("U_RESPONDER", "C_INC", "")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, message := range all {
+		ts, _ := message["ts"].(string)
+		replies, err := r.workspace.Messages("U_RESPONDER", "C_INC", ts)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, replies...)
+	}
+	return all
+}
+
+func (r *recordWalk) text() string {
+	data, err := json.Marshal(r.messages())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// button finds the newest one whose label begins so; nil for none.
+func (r *recordWalk) button(label string) (found *slacktest.Press) {
+	for _, message := range r.messages() {
+		blocks, _ := message["blocks"].([]any)
+		for _, one := range blocks {
+			block, _ := one.(map[string]any)
+			elements, _ := block["elements"].([]any)
+			for _, element := range elements {
+				e, _ := element.(map[string]any)
+				text, _ := e["text"].(map[string]any)
+				if says, _ := text["text"].(string); e["action_id"] != nil && strings.HasPrefix(says, label) {
+					found = &slacktest.Press{User: "U_RESPONDER", Channel: "C_INC", TS: message["ts"].(string),
+						BlockID: block["block_id"].(string), ActionID: e["action_id"].(string)}
+				}
+			}
+		}
+	}
+	return found
+}
+
+func (r *recordWalk) press(label string) {
+	r.t.Helper()
+	r.until("there is a button "+label, func() bool { return r.button(label) != nil })
+	if result := r.workspace.Click(*r.button(label)); !result.OK {
+		r.t.Fatalf("%s: %+v", label, result)
+	}
+}
+
+func (r *recordWalk) until(what string, done func() bool) {
+	r.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("not within 30 s: %s\n%s", what, r.text())
+		}
+		time.Sleep(50 * time.Millisecond) // people look again; there is no event to wait for
+	}
+}
