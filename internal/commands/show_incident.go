@@ -119,6 +119,9 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 		return nil
 	}
 	parts := []Part{Rule{}}
+	if len(inc.Verdict.Causes) == 0 && !walked(inc) {
+		return append(parts, Paragraph{say("").strong("No cause yet").say("\nWhat was read so far names none. Run the other steps.")})
+	}
 	if len(inc.Verdict.Causes) == 0 {
 		text := say("").strong("No cause found").say("\nThe evidence names none of the runbook's %d scenarios.", len(book.Scenarios))
 		return append(parts, Paragraph{missing(text, inc.Verdict)})
