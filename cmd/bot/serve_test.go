@@ -46,7 +46,7 @@ func TestServeWalksARecord(t *testing.T) {
 	walk.press("Plan: repair the configuration")
 	walk.until("the plan is shown", func() bool { return strings.Contains(walk.text(), "no API server was asked") })
 	text := walk.text()
-	for _, want := range []string{"Configuration error", "-    active-defrag yes"} {
+	for _, want := range []string{"Configuration error", "-active-defrag yes"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("nobody reads %q", want)
 		}

@@ -45,7 +45,7 @@ func readClaim(r *reading, e evidence.Evidence, claim evidence.Claim) {
 	case claim.Deleting:
 		r.add(Warn, object, "it is being deleted")
 	case claim.Phase == "Bound":
-		r.add(OK, object, fmt.Sprintf("bound to %s, %s", claim.Volume, evidence.Bytes(claim.Capacity)))
+		r.add(OK, object, fmt.Sprintf("%s is bound, %s", claim.Name, evidence.Bytes(claim.Capacity)), "its volume is "+claim.Volume)
 	case claim.Phase == "Pending" && len(e.Pods) == 0 && waitsForPod(e, claim):
 		r.add(OK, object, "Pending, as it should be: its StorageClass waits for a pod")
 	default:

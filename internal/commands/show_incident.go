@@ -31,7 +31,7 @@ func (h *Handler) incidentView(inc incident.Incident) View {
 	title := fmt.Sprintf("%s · %s · %s", book.Title, inc.Target, inc.ID)
 	view := View{Summary: title + " · " + stateWord(inc), Parts: []Part{
 		Heading{title},
-		Paragraph{say("since ").clock(inc.Since).say("\n%s", book.Impact)},
+		Paragraph{impactLine(book, inc)},
 	}}
 	result := resultParts(inc)
 	if inc.State == incident.Fixed {
@@ -48,6 +48,15 @@ func (h *Handler) incidentView(inc incident.Incident) View {
 		view.Parts = append(view.Parts, Buttons{buttons})
 	}
 	return view
+}
+
+// impactLine is what the users notice; nothing any more once it is fixed.
+func impactLine(book *runbook.Runbook, inc incident.Incident) Text {
+	text := say("since ").clock(inc.Since)
+	if inc.State == incident.Fixed {
+		return text.say(", fixed now")
+	}
+	return text.say("\n%s", book.Impact)
 }
 
 func stateWord(inc incident.Incident) string {
@@ -141,7 +150,7 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	for _, against := range cause.Against {
 		text = text.say("\n • against it: %s", cutTo(against, 300))
 	}
-	if others := otherCauses(inc.Verdict, 2); others != "" {
+	if others := otherCauses(inc.Verdict, 2); others != "" && inc.State != incident.Fixed {
 		text = text.say("\nLess likely: %s", others)
 	}
 	if cause.Confidence != runbook.Certain {
