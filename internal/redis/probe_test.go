@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,9 @@ type server struct {
 	greeting string
 	password string
 	says     map[string]string // command -> reply; wins over what follows
-	keys     map[string]string
+
+	lock sync.Mutex // a probe has two connections
+	keys map[string]string
 }
 
 // listen serves until the test ends and returns how to dial it.
@@ -38,7 +41,7 @@ func (s *server) listen(t *testing.T) Dial {
 			if err != nil {
 				return
 			}
-			s.serve(conn) // one at a time, so that keys needs no lock
+			go s.serve(conn)
 		}
 	}()
 	return func(ctx context.Context) (net.Conn, error) {
@@ -82,19 +85,23 @@ func (s *server) answer(words []string, known *bool) string {
 		return "+OK\r\n"
 	case !*known:
 		return "-NOAUTH Authentication required.\r\n"
-	case command == "PING":
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	switch command {
+	case "PING":
 		return "+PONG\r\n"
-	case command == "INFO":
+	case "INFO":
 		text := "# Server\r\nredis_version:7.2.4\r\n# Keyspace\r\ndb0:keys=3,expires=3,avg_ttl=0\r\ndb1:keys=4,expires=0\r\n"
 		return "$" + strconv.Itoa(len(text)) + "\r\n" + text + "\r\n"
-	case command == "SET":
+	case "SET":
 		s.keys[words[1]] = words[2]
 		return "+OK\r\n"
-	case command == "GET":
+	case "GET":
 		return "$" + strconv.Itoa(len(s.keys[words[1]])) + "\r\n" + s.keys[words[1]] + "\r\n"
-	case command == "TTL":
+	case "TTL":
 		return ":30\r\n"
-	case command == "DEL":
+	case "DEL":
 		delete(s.keys, words[1])
 		return ":1\r\n"
 	}
@@ -134,29 +141,29 @@ func TestProbe(t *testing.T) {
 	const readonly = "-READONLY You can't write against a read only replica."
 	for _, test := range []struct {
 		name     string
-		server   server
+		server   *server
 		password string
 		want     evidence.Redis
 	}{
-		{"well, with a password", server{password: "hunter2"}, "hunter2",
+		{"well, with a password", &server{password: "hunter2"}, "hunter2",
 			evidence.Redis{OK: true, Pong: true, Keys: 7, Info: info("yes")}},
-		{"well, without one", server{}, "",
+		{"well, without one", &server{}, "",
 			evidence.Redis{OK: true, Pong: true, Keys: 7, Info: info("no")}},
-		{"lost its password", server{}, "hunter2",
+		{"lost its password", &server{}, "hunter2",
 			evidence.Redis{OK: true, Pong: true, Keys: 7, Info: info("no")}},
-		{"wants another password", server{password: "hunter2"}, "hunter3",
+		{"wants another password", &server{password: "hunter2"}, "hunter3",
 			evidence.Redis{Stage: "auth", Error: "WRONGPASS invalid username-password pair or user is disabled.", Keys: -1, Info: map[string]string{KeyNeedsPassword: "yes"}}},
-		{"wants a password that nobody knows", server{password: "hunter2"}, "",
+		{"wants a password that nobody knows", &server{password: "hunter2"}, "",
 			evidence.Redis{Stage: "ping", Error: "NOAUTH Authentication required.", Keys: -1, Info: map[string]string{KeyNeedsPassword: "yes"}}},
-		{"loading", server{says: map[string]string{"PING": loading}}, "",
+		{"loading", &server{says: map[string]string{"PING": loading}}, "",
 			evidence.Redis{Stage: "ping", Error: loading[1:], Keys: 7, Info: info("no")}},
-		{"read-only", server{says: map[string]string{"SET": readonly}}, "",
+		{"read-only", &server{says: map[string]string{"SET": readonly}}, "",
 			evidence.Redis{Stage: "write", Error: readonly[1:], Pong: true, Keys: 7, Info: info("no")}},
-		{"full", server{greeting: "-ERR max number of clients reached\r\n"}, "hunter2",
+		{"full", &server{greeting: "-ERR max number of clients reached\r\n"}, "hunter2",
 			evidence.Redis{Stage: "ping", Error: "ERR max number of clients reached", Keys: -1, Info: map[string]string{}}},
-		{"protected", server{greeting: "-DENIED Redis is running in protected mode\r\n"}, "hunter2",
+		{"protected", &server{greeting: "-DENIED Redis is running in protected mode\r\n"}, "hunter2",
 			evidence.Redis{Stage: "ping", Error: "DENIED Redis is running in protected mode", Keys: -1, Info: map[string]string{}}},
-		{"not Redis", server{greeting: "SSH-2.0-OpenSSH_9.2\r\n"}, "hunter2",
+		{"not Redis", &server{greeting: "SSH-2.0-OpenSSH_9.2\r\n"}, "hunter2",
 			evidence.Redis{Stage: "ping", Error: "the answer is not Redis' protocol", Keys: -1, Info: map[string]string{}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,6 +173,8 @@ func TestProbe(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
+			test.server.lock.Lock()
+			defer test.server.lock.Unlock()
 			if len(test.server.keys) > 0 {
 				t.Errorf("left in the server: %v", test.server.keys)
 			}

@@ -164,8 +164,9 @@ func whyContainer(s corev1.ContainerStatus) string {
 	return ""
 }
 
-// waitHealthy waits until every pod is ready and the application has created a
-// session after since. It says what it waits for whenever that changes.
+// waitHealthy waits until every pod is ready and each pod of the application
+// has created a session after since. It says what it waits for whenever that
+// changes.
 func (c *Copy) waitHealthy(ctx context.Context, since time.Time) error {
 	var said string
 	tell := func(what string) {
@@ -201,27 +202,36 @@ func (c *Copy) waitHealthy(ctx context.Context, since time.Time) error {
 	return err
 }
 
-// sessionLine is the application's first line since then that tells of a new session.
-func (c *Copy) sessionLine(ctx context.Context, since time.Time) (string, error) {
+// sessionLine is a line since then that tells of a new session, once every pod
+// of the application has said one.
+func (c *Copy) sessionLine(ctx context.Context, since time.Time) (line string, err error) {
 	pods, err := c.Pods(ctx, Agent)
 	if err != nil {
 		return "", err
 	}
-	created := regexp.MustCompile(`^session \S+ created$`)
-	from := metav1.NewTime(since)
 	for _, pod := range pods {
-		logs, err := c.Clients.CoreV1().Pods(c.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{SinceTime: &from}).Stream(ctx)
-		if err != nil {
-			continue // it ends or has not started: the next look has another
+		if line = c.created(ctx, pod.Name, since); line == "" {
+			return "", nil
 		}
-		lines := bufio.NewScanner(logs)
-		for lines.Scan() {
-			if created.MatchString(lines.Text()) {
-				_ = logs.Close()
-				return lines.Text(), nil
-			}
-		}
-		_ = logs.Close()
 	}
-	return "", nil
+	return line, nil
 }
+
+// created is the pod's first line since then that tells of a new session.
+func (c *Copy) created(ctx context.Context, pod string, since time.Time) string {
+	from := metav1.NewTime(since)
+	logs, err := c.Clients.CoreV1().Pods(c.Namespace).GetLogs(pod, &corev1.PodLogOptions{SinceTime: &from}).Stream(ctx)
+	if err != nil {
+		return "" // it ends or has not started: the next look has another
+	}
+	defer logs.Close()
+	lines := bufio.NewScanner(logs)
+	for lines.Scan() {
+		if sessionCreated.MatchString(lines.Text()) {
+			return lines.Text()
+		}
+	}
+	return ""
+}
+
+var sessionCreated = regexp.MustCompile(`^session \S+ created$`)
