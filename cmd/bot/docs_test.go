@@ -129,14 +129,14 @@ func TestTheExampleProposesItsFix(t *testing.T) {
 	if len(verdict.Causes) != 2 || verdict.Causes[0].Scenario != "out-of-memory" || verdict.Causes[0].Confidence != runbook.Certain || verdict.Causes[1].Confidence != runbook.Possible {
 		t.Errorf("verdict: %+v", verdict)
 	}
-	changes, err := book.Propose("out-of-memory", seen)
+	proposal, err := book.Propose("out-of-memory", seen, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprintf("%s %s", changes[0].Kind, changes[0].Args); got != `set-resources {"container":"rabbitmq","limits":{"memory":"1Gi"}}` {
+	if got := fmt.Sprintf("%s %s", proposal.Changes[0].Kind, proposal.Changes[0].Args); got != `set-resources {"container":"rabbitmq","limits":{"memory":"1Gi"}}` {
 		t.Errorf("fix: %s", got)
 	}
-	if outcomes := book.Verify(seen, seen.At); len(outcomes) != 1 || outcomes[0].OK || outcomes[0].Says != "a pod is not ready" {
+	if outcomes := book.Verify(seen, seen.At, -1); len(outcomes) != 1 || outcomes[0].OK || outcomes[0].Says != "a pod is not ready" {
 		t.Errorf("verification: %+v", outcomes)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"redis-session-bot/internal/incident"
-	"redis-session-bot/internal/runbook"
 )
 
 // The actions of buttons.
@@ -24,6 +23,8 @@ const (
 	actCancel   = "cancel"
 	actUndo     = "undo"
 	actClose    = "close"
+	actGoOn     = "go-on"
+	actDecide   = "decide"
 )
 
 // value packs the IDs that a button carries.
@@ -70,8 +71,11 @@ func undoButton(inc incident.Incident, plan incident.Plan) Button {
 			Yes:  "Undo", No: "Leave it"}}
 }
 
-func planButton(inc incident.Incident, scenario runbook.Scenario) Button {
-	return Button{ID: actPlan, Value: value(inc.ID, scenario.ID), Label: cutTo("Plan: "+scenario.Action, 60), Style: Primary}
+func planButton(inc incident.Incident, offer incident.Offer, style ButtonStyle) Button {
+	if offer.Loses {
+		style = Danger
+	}
+	return Button{ID: actPlan, Value: value(inc.ID, offer.Ref), Label: cutTo("Plan: "+offer.Action, 60), Style: style}
 }
 
 // undoWord says what can be put back.

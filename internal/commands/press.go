@@ -26,13 +26,17 @@ func (h *Handler) press(ctx context.Context, r Request) (Reply, error) {
 	case actTakeOver:
 		return Reply{}, s.TakeOver(ctx, id, r.Actor)
 	case actPlan:
-		return Reply{}, s.MakePlan(ctx, id, r.Actor, second)
+		return Reply{}, s.MakePlan(ctx, id, r.Actor, second, nil)
 	case actApply:
 		return Reply{}, s.ApplyPlan(ctx, id, r.Actor, number(second), third)
 	case actCancel:
 		return Reply{}, s.CancelPlan(ctx, id, r.Actor, number(second))
 	case actUndo:
 		return Reply{}, s.UndoPlan(ctx, id, r.Actor, number(second))
+	case actGoOn:
+		return Reply{}, s.GoOn(ctx, id, r.Actor, number(second), third)
+	case actDecide:
+		return Reply{}, s.Decide(ctx, id, r.Actor, number(second))
 	case actClose:
 		return Reply{}, s.Close(ctx, id, r.Actor)
 	case actCauses:
@@ -49,7 +53,6 @@ func (h *Handler) causes(ctx context.Context, r Request, id string) (Reply, erro
 	if err != nil {
 		return Reply{}, err
 	}
-	book := h.Incidents.Runbooks[inc.Runbook]
 	view := View{Summary: "Causes of " + inc.ID, Parts: []Part{Heading{"Causes that the evidence speaks for"}}}
 	for _, cause := range inc.Verdict.Causes {
 		text := say("").strong(cause.Title).say(" — %s", cause.Confidence)
@@ -60,8 +63,12 @@ func (h *Handler) causes(ctx context.Context, r Request, id string) (Reply, erro
 			text = text.say("\n • against it: %s", cutTo(against, 300))
 		}
 		view.Parts = append(view.Parts, Paragraph{text})
-		if scenario, ok := book.Scenario(cause.Scenario); ok && len(scenario.Fix) > 0 {
-			view.Parts = append(view.Parts, Buttons{[]Button{planButton(inc, scenario)}})
+		var buttons []Button
+		for _, offer := range inc.OffersFor(cause.Scenario) {
+			buttons = append(buttons, planButton(inc, offer, Quiet))
+		}
+		if len(buttons) > 0 {
+			view.Parts = append(view.Parts, Buttons{buttons})
 		}
 	}
 	return Reply{Whisper: &view}, nil

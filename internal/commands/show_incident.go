@@ -158,7 +158,7 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	}
 	parts = append(parts, Paragraph{text})
 	scenario, ok := book.Scenario(cause.Scenario)
-	if ok && !scenario.WhenOK && len(scenario.Fix) == 0 && open(inc) {
+	if ok && !scenario.WhenOK && len(scenario.ByHand) > 0 && len(inc.OffersFor(cause.Scenario)) == 0 && open(inc) {
 		parts = append(parts, Paragraph{byHand(scenario)})
 	}
 	return parts
@@ -234,8 +234,10 @@ func progress(inc incident.Incident) Text {
 		return nil
 	}
 	text := say("").emoji(emojiRunning).say(" ").strong(fmt.Sprintf("Applying plan %d", plan.Number)).say(", approved by ").who(plan.Approved)
-	if plan.Progress != "" {
-		text = text.say("\n%s", plan.Progress)
+	for _, write := range plan.Writes {
+		if write.Progress != "" {
+			text = text.say("\n%s", write.Progress)
+		}
 	}
 	return text
 }
@@ -304,10 +306,12 @@ func (h *Handler) incidentButtons(book *runbook.Runbook, inc incident.Incident) 
 	pending := slices.IndexFunc(inc.Steps, func(s incident.Step) bool { return s.Status == incident.Pending })
 	planOffered := false
 	if len(inc.Verdict.Causes) > 0 && (walked(inc) || inc.Verdict.Causes[0].Confidence == runbook.Certain) {
-		scenario, ok := book.Scenario(inc.Verdict.Causes[0].Scenario)
-		if ok && len(scenario.Fix) > 0 && !waiting(inc) {
-			buttons = append(buttons, planButton(inc, scenario))
-			planOffered = true
+		style := Primary
+		for _, offer := range inc.OffersFor(inc.Verdict.Causes[0].Scenario) {
+			if !waiting(inc) {
+				buttons = append(buttons, planButton(inc, offer, style))
+				planOffered, style = true, Quiet
+			}
 		}
 	}
 	if pending >= 0 {

@@ -33,7 +33,13 @@ func (h *Handler) planMessage(inc incident.Incident, plan incident.Plan) Message
 		view.Parts = append(view.Parts, Paragraph{say("").emoji(troubleEmoji(plan)).say(" %s", ordinary(plan.Trouble))})
 	}
 	if plan.State == incident.Proposed {
+		if text := holds(plan.Holds); len(text) > 0 {
+			view.Parts = append(view.Parts, Paragraph{text})
+		}
 		view.Parts = append(view.Parts, Note{h.consent(plan)})
+	}
+	if plan.State == incident.Preparing {
+		view.Parts = append(view.Parts, Paragraph{say("").emoji(emojiRunning).say(" %s", orElse(plan.Progress, "asking the API server"))})
 	}
 	if buttons := planButtons(inc, plan); len(buttons) > 0 {
 		view.Parts = append(view.Parts, Buttons{buttons})
@@ -49,6 +55,8 @@ func (h *Handler) planMessage(inc incident.Incident, plan incident.Plan) Message
 func planHead(plan incident.Plan) Text {
 	text := say("").strong(fmt.Sprintf("Plan %d · %s", plan.Number, plan.Action)).say(" · ")
 	switch plan.State {
+	case incident.Preparing:
+		return text.say("being prepared for ").who(plan.By)
 	case incident.Proposed:
 		return text.say("prepared ").clock(plan.MadeAt).say(", valid until ").clock(plan.Until)
 	case incident.Underway:
@@ -61,6 +69,8 @@ func planHead(plan incident.Plan) Text {
 
 func planWord(plan incident.Plan) string {
 	switch plan.State {
+	case incident.Preparing:
+		return "is being prepared"
 	case incident.Proposed:
 		return "waits for an answer"
 	case incident.Underway:
@@ -81,7 +91,7 @@ func writeLine(n int, write incident.Write, plan incident.Plan) Text {
 		text = text.emoji(emojiOK).say(" ")
 	case incident.Sending:
 		text = text.emoji(emojiRunning).say(" ")
-	case incident.Refused:
+	case incident.Refused, incident.Broken:
 		text = text.emoji(emojiFail).say(" ")
 	case incident.Lost:
 		text = text.emoji(emojiUnknown).say(" ")
@@ -90,8 +100,39 @@ func writeLine(n int, write incident.Write, plan incident.Plan) Text {
 	if write.DryRun != incident.DryRunAccepted && write.DryRun != incident.DryRunNotAsked && plan.State == incident.Proposed {
 		text = text.say("\n").emoji(emojiFail).say(" the API server refuses it: %s", cutTo(write.DryRun, 300))
 	}
-	if len(write.Undo) == 0 && plan.State == incident.Proposed {
+	for _, came := range write.Says {
+		text = text.say("\n%s", came)
+	}
+	if write.Progress != "" {
+		text = text.say("\n%s", write.Progress)
+	}
+	if write.NoUndo != "" && plan.State == incident.Proposed {
 		text = text.say("\nCannot be undone: %s", write.NoUndo)
+	}
+	return text
+}
+
+// holds says what the store serves now and will serve afterwards.
+func holds(h incident.Holds) Text {
+	if len(h.Says) == 0 {
+		return nil
+	}
+	text := say("").strong("What it will hold: ")
+	if h.Empties() {
+		text = say("").emoji("rotating_light").say(" ").strong("It comes back empty. ")
+	}
+	for i, line := range h.Says {
+		if i > 0 {
+			text = text.say("\n")
+		}
+		text = text.say("%s", line)
+	}
+	return text
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
 	}
 	return text
 }
@@ -144,7 +185,7 @@ func troubleEmoji(plan incident.Plan) string {
 }
 
 func planButtons(inc incident.Incident, plan incident.Plan) []Button {
-	again := Button{ID: actPlan, Value: value(inc.ID, plan.Scenario), Label: "Plan again", Style: Primary}
+	again := Button{ID: actPlan, Value: value(inc.ID, plan.Fix), Label: "Plan again", Style: Primary}
 	switch plan.State {
 	case incident.Proposed:
 		buttons := []Button{{ID: actCancel, Value: value(inc.ID, plan.Number), Label: "Cancel"}}
@@ -155,10 +196,25 @@ func planButtons(inc incident.Incident, plan incident.Plan) []Button {
 			return append([]Button{applyButton(inc, plan)}, buttons...)
 		}
 		return append(buttons, again)
+	case incident.Preparing:
+		return []Button{{ID: actCancel, Value: value(inc.ID, plan.Number), Label: "Cancel"}}
+	case incident.Uncertain:
+		return []Button{{ID: actDecide, Value: value(inc.ID, plan.Number), Label: "See what arrived", Style: Primary}}
 	case incident.Drifted, incident.Failed:
-		if plan.Number == len(inc.Plans) && inc.State != incident.Closed {
-			return []Button{again}
+		if plan.Number != len(inc.Plans) || inc.State == incident.Closed {
+			return nil
 		}
+		if incident.CanGoOn(plan) {
+			goOn := Button{ID: actGoOn, Value: value(inc.ID, plan.Number, plan.Digest), Label: "Go on", Style: Primary,
+				Confirm: &Confirm{Title: fmt.Sprintf("Go on with plan %d?", plan.Number), Text: "What is ticked is not done again. The rest is held against the cluster once more before it is sent.", Yes: "Go on", No: "Not now"}}
+			again.Style = Quiet
+			return []Button{goOn, undoButton(inc, plan), again}
+		}
+		if len(incident.UndoOf(plan)) > 0 {
+			again.Style = Quiet
+			return []Button{undoButton(inc, plan), again}
+		}
+		return []Button{again}
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ var (
 func handler() *commands.Handler {
 	book := &runbook.Runbook{Title: "Redis session store down", Command: "redis-session", Impact: "Users are asked to sign in again; nobody stays signed in.",
 		Scenarios: []runbook.Scenario{
-			{ID: "config-error", Title: "Configuration error", Action: "repair the configuration", Fix: []runbook.Draft{{Kind: "restart"}}},
+			{ID: "config-error", Title: "Configuration error", Fixes: []runbook.Fix{{Ref: "config-error", Action: "repair the configuration", Changes: []runbook.Draft{{Kind: "restart"}}}}},
 			{ID: "corrupt-aof", Title: "Corrupt append-only file", ByHand: []string{"Copy the file aside first.", "Run redis-check-aof."}},
 			{ID: "crash-loop", Title: "Crash loop without a word"},
 		}}
@@ -60,6 +60,9 @@ func judged(scenario string) incident.Incident {
 	}
 	titles := map[string]string{"config-error": "Configuration error", "corrupt-aof": "Corrupt append-only file"}
 	inc.Judged = true
+	if scenario == "config-error" {
+		inc.Offers = []incident.Offer{{Scenario: scenario, Ref: scenario, Action: "repair the configuration"}}
+	}
 	inc.Verdict = runbook.Verdict{Causes: []runbook.Cause{
 		{Scenario: scenario, Title: titles[scenario], Confidence: runbook.Certain, Because: []string{"it says so at every start"}},
 		{Scenario: "crash-loop", Title: "Crash loop without a word", Confidence: runbook.Possible, Because: []string{"it restarts"}},
@@ -71,7 +74,7 @@ func judged(scenario string) incident.Incident {
 func planned() incident.Incident {
 	inc := judged("config-error")
 	at := inc.Since.Add(10 * time.Minute)
-	inc.Plans = []incident.Plan{{Number: 1, Scenario: "config-error", Action: "repair the configuration", State: incident.Proposed, Digest: "0123456789abcdef",
+	inc.Plans = []incident.Plan{{Number: 1, Fix: "config-error", Action: "repair the configuration", State: incident.Proposed, Digest: "0123456789abcdef",
 		By: ada, MadeAt: at, Until: at.Add(15 * time.Minute), Warnings: []string{"Argo CD owns redis-session (app sessions): it may put it back"},
 		Writes: []incident.Write{
 			{Verb: "update", Object: incident.Object{Kind: "ConfigMap", Name: "redis-session-config"}, Title: "drop line 4 from redis.conf in redis-session-config",
@@ -97,7 +100,7 @@ func states() map[string]incident.Incident {
 
 	applying := planned()
 	applying.State, applying.Plans[0].State, applying.Plans[0].Approved = incident.Applying, incident.Underway, bob
-	applying.Plans[0].Writes[0].Status, applying.Plans[0].Progress = incident.Sending, "0 of 1 new pods ready, 12 s"
+	applying.Plans[0].Writes[0].Status, applying.Plans[0].Writes[0].Progress = incident.Sending, "0 of 1 new pods ready, 12 s"
 
 	drifted := planned()
 	drifted.Plans[0].State, drifted.Plans[0].Trouble = incident.Drifted, "Nothing was changed: redis-session was edited by kubectl-edit 40 s ago, after this plan was made."

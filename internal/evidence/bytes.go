@@ -3,6 +3,10 @@ package evidence
 import (
 	"fmt"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"redis-session-bot/internal/redisconf"
 )
 
 // Bytes writes a number of bytes as Kubernetes users read it, such as 512Mi
@@ -19,4 +23,19 @@ func Bytes(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%d bytes", n)
+}
+
+// ParseBytes reads an amount of memory, as Kubernetes (1.5Gi, 512M) or Redis
+// (1024mb, 1gb, plain bytes) writes it. It is false for anything else and for
+// less than nothing.
+func ParseBytes(text string) (int64, bool) {
+	text = strings.TrimSpace(text)
+	if n, err := redisconf.Memory(text); err == nil && n >= 0 {
+		return n, true
+	}
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil || quantity.Sign() < 0 {
+		return 0, false
+	}
+	return quantity.Value(), true
 }

@@ -31,6 +31,12 @@ type Target struct {
 // String names the target as the bot's messages do: namespace/workload.
 func (t Target) String() string { return t.Namespace + "/" + t.Workload }
 
+// Same reports whether both name the same workload of the same cluster,
+// whatever people call it.
+func (t Target) Same(other Target) bool {
+	return t.Context == other.Context && t.Namespace == other.Namespace && t.Workload == other.Workload
+}
+
 // Evidence is everything that is known about one target at one moment. The
 // JSON names are the names that a runbook's signs use.
 type Evidence struct {

@@ -54,6 +54,7 @@ type Incident struct {
 	Steps    []Step            `json:"steps"`
 	Verdict  runbook.Verdict   `json:"verdict"`
 	Judged   bool              `json:"judged"` // at least one step gave evidence
+	Offers   []Offer           `json:"offers"` // the fixes of the verdict's causes, in its order
 	Plans    []Plan            `json:"plans"`
 	Verified []runbook.Outcome `json:"verified"` // the last verification, line by line
 	Timeline []Entry           `json:"timeline"`
@@ -62,6 +63,26 @@ type Incident struct {
 	// Shown maps the key of a message to where the chat put it. Only the
 	// package that shows the incident reads or writes it.
 	Shown map[string]string `json:"shown"`
+}
+
+// Offer is a fix that the evidence admits.
+type Offer struct {
+	Scenario string `json:"scenario"`
+	Ref      string `json:"ref"` // of the fix
+	Action   string `json:"action"`
+	Asks     bool   `json:"asks,omitempty"`  // a person may edit its inputs
+	Loses    bool   `json:"loses,omitempty"` // the document says that it loses data
+}
+
+// OffersFor lists the fixes of one scenario, the one to take first.
+func (i Incident) OffersFor(scenario string) []Offer {
+	var offers []Offer
+	for _, offer := range i.Offers {
+		if offer.Scenario == scenario {
+			offers = append(offers, offer)
+		}
+	}
+	return offers
 }
 
 // Status is the outcome of a step: those of checks, and the two of a step
@@ -97,6 +118,7 @@ type PlanState string
 
 // The states of a plan.
 const (
+	Preparing PlanState = "preparing" // the cluster is being asked
 	Proposed  PlanState = "proposed"
 	Underway  PlanState = "applying"
 	Applied   PlanState = "applied"
@@ -110,11 +132,14 @@ const (
 // Plan is an ordered list of changes, prepared against the live cluster.
 type Plan struct {
 	Number    int              `json:"number"`
-	Scenario  string           `json:"scenario"`
+	Fix       string           `json:"fix"`    // reference of the fix in the runbook
 	Action    string           `json:"action"` // "repair the configuration"
 	State     PlanState        `json:"state"`
+	Inputs    []runbook.Value  `json:"inputs,omitempty"` // what people may edit, as it was used
 	Changes   []runbook.Change `json:"changes"`
 	Writes    []Write          `json:"writes"`
+	Holds     Holds            `json:"holds"`
+	Debt      string           `json:"debt,omitempty"` // what stays to be put right once it is applied
 	Warnings  []string         `json:"warnings"`
 	Cautions  []string         `json:"cautions"` // data loss
 	By        Actor            `json:"by"`
@@ -125,7 +150,7 @@ type Plan struct {
 	AppliedAt time.Time        `json:"appliedAt,omitzero"`
 	EndedAt   time.Time        `json:"endedAt,omitzero"`
 	Undoes    int              `json:"undoes,omitzero"` // number of the plan that this one puts back
-	Progress  string           `json:"progress"`        // the newest word of the rollout
+	Progress  string           `json:"progress"`        // the newest word while it is prepared
 	Trouble   string           `json:"trouble"`         // why it failed, drifted or is unknown, in a sentence
 }
 
@@ -142,7 +167,7 @@ func (o Object) String() string { return o.Kind + "/" + o.Name }
 // Write is one request that a plan sends: all the changes of one object in
 // one write, so that a workload rolls out once.
 type Write struct {
-	Verb    string           `json:"verb"` // update, delete
+	Verb    Verb             `json:"verb"`
 	Object  Object           `json:"object"`
 	Changes []runbook.Change `json:"changes"` // resolved: applying them again gives the same result
 	Title   string           `json:"title"`   // "set maxmemory 1024mb in redis-session-config"
@@ -154,9 +179,52 @@ type Write struct {
 	After   string           `json:"after"`   // fingerprint after it was written
 	Undo    []runbook.Change `json:"undo"`    // puts the object back
 	NoUndo  string           `json:"noUndo"`  // why it cannot be put back, when Undo is empty
-	Status  WriteStatus      `json:"status"`
-	Error   string           `json:"error"`
+	Await   Await            `json:"await,omitempty"`
+	Awaited Object           `json:"awaited,omitzero"` // whose rollout or pods it waits for
+	// Part numbers the writes of one change that belong together, from 1. The
+	// undo of a later one puts back what the earlier ones did, too. 0: alone.
+	Part     int         `json:"part,omitempty"`
+	Status   WriteStatus `json:"status"`
+	Error    string      `json:"error"`
+	Progress string      `json:"progress,omitempty"` // the newest word of what it waits for
+	Says     []string    `json:"says,omitempty"`     // what came of it: "kept 48,210 commands"
 }
+
+// Verb is what a write does.
+type Verb string
+
+// The verbs of a write.
+const (
+	Update  Verb = "update"
+	Create  Verb = "create"
+	Delete  Verb = "delete"
+	Command Verb = "command" // to the running server, over its own protocol
+)
+
+// Await is what must be true before a plan goes on after a write.
+type Await string
+
+// What a plan waits for.
+const (
+	Nothing Await = ""
+	Rollout Await = "rollout" // the rollout of the object has ended
+	Gone    Await = "gone"    // no pod of the object is left
+	Job     Await = "job"     // the pod has done its work
+)
+
+// Holds is what the store holds before and after a plan, as far as that can be
+// known before anything is done.
+type Holds struct {
+	Now   int64    `json:"now"`   // keys that it serves now; -1 when not known
+	After int64    `json:"after"` // keys that it will serve; -1 when not known
+	Says  []string `json:"says"`  // how this is known, or why not
+}
+
+// Untold is what a plan holds that nobody asked about.
+func Untold() Holds { return Holds{Now: -1, After: -1} }
+
+// Empties reports whether the store comes back without a key.
+func (h Holds) Empties() bool { return h.After == 0 && h.Now != 0 }
 
 // WriteStatus is where one write stands.
 type WriteStatus string
@@ -167,6 +235,7 @@ const (
 	Sending WriteStatus = "applying"
 	Done    WriteStatus = "done"
 	Refused WriteStatus = "refused" // nothing was written
+	Broken  WriteStatus = "failed"  // it was written, and what it set going has failed
 	Lost    WriteStatus = "unknown" // it may or may not have been written
 )
 

@@ -7,14 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
 )
 
-// MakePlan prepares the fix of a scenario against the live cluster. It writes
-// nothing there. A plan that was proposed before is replaced.
-func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, scenarioID string) error {
+// MakePlan prepares a fix of the runbook against the live cluster, with what
+// the actor has answered to its inputs. It changes nothing there. A plan that
+// was proposed before is replaced. The error is *runbook.BadInput where the
+// answers do not fit.
+func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref string, answers map[string]string) error {
 	if err := s.allow(ctx, actor, Responder); err != nil {
 		return err
 	}
@@ -25,23 +28,64 @@ func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, scenario
 	if err := planable(inc); err != nil {
 		return err
 	}
-	book := s.Runbooks[inc.Runbook]
-	scenario, ok := book.Scenario(scenarioID)
-	if !ok || len(scenario.Fix) == 0 {
-		return refuse("There is no safe change for %q. The verdict says what to do by hand.", scenarioID)
-	}
-	bundle, err := s.Store.Bundle(ctx, id)
+	fix, proposal, err := s.propose(ctx, inc, ref, answers)
 	if err != nil {
-		return fmt.Errorf("read the evidence of %s: %w", id, err)
+		return err
 	}
-	changes, err := book.Propose(scenarioID, evidence.Read(bundle, inc.Target))
-	if err != nil {
-		return &Refusal{Says: "The plan cannot be filled in: the evidence that it needs is not known. Run every step first.", Err: err}
-	}
-	s.start(id, func(ctx context.Context) error {
-		return s.preparePlan(ctx, inc, actor, scenario, changes)
+	number := 0
+	_, err = s.change(ctx, id, func(inc *Incident) error {
+		if err := planable(*inc); err != nil {
+			return err
+		}
+		plan := Plan{Number: len(inc.Plans) + 1, State: Preparing, Fix: ref, Action: fix.Action, Inputs: proposal.Inputs,
+			Changes: proposal.Changes, Debt: fix.Debt, By: actor, MadeAt: s.Now(), Holds: Untold()}
+		number = plan.Number
+		s.replacePlans(inc, number)
+		inc.Plans = append(inc.Plans, plan)
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	s.start(id, func(ctx context.Context) error { return s.preparePlan(ctx, inc, number, proposal) })
 	return nil
+}
+
+// Inputs gives what people may edit before a plan of that fix is made, with
+// the values that the evidence proposes; none for a fix without.
+func (s *Service) Inputs(ctx context.Context, id string, actor Actor, ref string) ([]runbook.Value, error) {
+	if err := s.allow(ctx, actor, Responder); err != nil {
+		return nil, err
+	}
+	inc, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", id, err)
+	}
+	_, proposal, err := s.propose(ctx, inc, ref, nil)
+	var bad *runbook.BadInput
+	if errors.As(err, &bad) {
+		err = nil // the person is about to correct it
+	}
+	return proposal.Inputs, err
+}
+
+// propose fills a fix in from the incident's evidence.
+func (s *Service) propose(ctx context.Context, inc Incident, ref string, answers map[string]string) (runbook.Fix, runbook.Proposal, error) {
+	book := s.Runbooks[inc.Runbook]
+	fix, ok := book.Fix(ref)
+	if !ok {
+		return fix, runbook.Proposal{}, refuse("There is no safe change for %q. The verdict says what to do by hand.", ref)
+	}
+	bundle, err := s.Store.Bundle(ctx, inc.ID)
+	if err != nil {
+		return fix, runbook.Proposal{}, fmt.Errorf("read the evidence of %s: %w", inc.ID, err)
+	}
+	proposal, err := book.Propose(ref, evidence.Read(bundle, inc.Target), answers)
+	var bad *runbook.BadInput
+	if err != nil && !errors.As(err, &bad) {
+		err = &Refusal{Says: "The plan cannot be filled in: the evidence that it needs is not known. Run every step first.", Err: err}
+	}
+	return fix, proposal, err
 }
 
 // planable reports whether a plan may be made now.
@@ -55,54 +99,64 @@ func planable(inc Incident) error {
 	return nil
 }
 
-// preparePlan asks the cluster and stores the plan.
-func (s *Service) preparePlan(ctx context.Context, inc Incident, actor Actor, scenario runbook.Scenario, changes []runbook.Change) error {
-	limited, cancel := context.WithTimeout(ctx, 2*s.Limits.Step)
+// preparePlan asks the cluster and stores what the plan will write. A plan
+// that could not be prepared is kept, so that people see why.
+func (s *Service) preparePlan(ctx context.Context, inc Incident, number int, proposal runbook.Proposal) error {
+	limited, cancel := context.WithTimeout(ctx, s.Limits.Prepare)
 	defer cancel()
-	prepared, err := s.Cluster.Prepare(limited, inc.Target, changes)
-	if err != nil {
-		return s.planTrouble(ctx, inc.ID, actor, scenario, err)
-	}
-	_, err = s.change(ctx, inc.ID, func(inc *Incident) error {
-		if err := planable(*inc); err != nil {
-			return err
+	prepared, failure := s.Cluster.Prepare(limited, Wanted{Target: inc.Target, Changes: proposal.Changes, Name: planName(inc.ID, number),
+		Progress: func(says string) { s.tellPlan(ctx, inc.ID, number, says) }})
+	_, err := s.change(ctx, inc.ID, func(inc *Incident) error {
+		plan := inc.Plan(number)
+		if plan.State != Preparing {
+			return nil // replaced by another one while the cluster was asked
 		}
-		plan := newPlan(inc, actor, prepared)
-		plan.Scenario, plan.Action, plan.Changes = scenario.ID, scenario.Action, changes
-		plan.Warnings = append(append([]string(nil), scenario.Warnings...), prepared.Warnings...)
-		plan.Cautions = append(append([]string(nil), scenario.Cautions...), prepared.Cautions...)
-		plan.MadeAt, plan.Until = s.Now(), s.Now().Add(s.Limits.PlanValid)
-		plan.Digest = Digest(inc.Target, plan)
-		s.replacePlans(inc, plan.Number)
-		inc.Plans = append(inc.Plans, plan)
-		s.note(inc, actor, "made plan %d: %s", plan.Number, plan.Action)
+		plan.Progress, plan.MadeAt = "", s.Now()
+		if failure != nil {
+			plan.State, plan.EndedAt, plan.Trouble = Failed, s.Now(), "Nothing was changed: "+sentence(failure)
+			s.note(inc, plan.By, "plan %d could not be made: %s", number, plan.Trouble)
+			return nil
+		}
+		plan.fill(prepared, proposal)
+		plan.State, plan.Until = Proposed, s.Now().Add(s.Limits.PlanValid)
+		plan.Digest = Digest(inc.Target, *plan)
+		s.note(inc, plan.By, "made plan %d: %s", number, plan.Action)
 		return nil
 	})
-	return err
-}
-
-// planTrouble keeps a plan that could not be prepared, so that people see why.
-func (s *Service) planTrouble(ctx context.Context, id string, actor Actor, scenario runbook.Scenario, failure error) error {
-	_, err := s.change(ctx, id, func(inc *Incident) error {
-		plan := newPlan(inc, actor, Prepared{})
-		plan.Scenario, plan.Action, plan.State = scenario.ID, scenario.Action, Failed
-		plan.MadeAt, plan.EndedAt, plan.Trouble = s.Now(), s.Now(), sentence(failure)
-		s.replacePlans(inc, plan.Number)
-		inc.Plans = append(inc.Plans, plan)
-		s.note(inc, actor, "plan %d could not be made: %s", plan.Number, plan.Trouble)
-		return nil
-	})
+	var refusal *Refusal
+	if errors.As(failure, &refusal) {
+		failure = refusal.Err
+	}
 	return errors.Join(failure, err)
 }
 
-func newPlan(inc *Incident, actor Actor, prepared Prepared) Plan {
-	return Plan{Number: len(inc.Plans) + 1, State: Proposed, Writes: prepared.Writes, By: actor}
+// fill takes over what the cluster said.
+func (p *Plan) fill(prepared Prepared, proposal runbook.Proposal) {
+	p.Writes, p.Holds = prepared.Writes, prepared.Holds
+	p.Warnings = append(append([]string(nil), proposal.Warnings...), prepared.Warnings...)
+	p.Cautions = append(append([]string(nil), proposal.Cautions...), prepared.Cautions...)
+}
+
+// planName names a plan so that objects of the cluster can be named after it.
+func planName(id string, number int) string {
+	return fmt.Sprintf("%s-%d", strings.ToLower(id), number)
+}
+
+// tellPlan shows the newest word of a plan that is being prepared.
+func (s *Service) tellPlan(ctx context.Context, id string, number int, says string) {
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		inc.Plan(number).Progress = says
+		return nil
+	})
+	if err != nil {
+		s.Log.Warn("progress not stored", "incident", id, "err", err)
+	}
 }
 
 // replacePlans cancels what was proposed before: there are no two plans on one target.
 func (s *Service) replacePlans(inc *Incident, by int) {
 	for i := range inc.Plans {
-		if inc.Plans[i].State == Proposed {
+		if state := inc.Plans[i].State; state == Proposed || state == Preparing {
 			inc.Plans[i].State, inc.Plans[i].EndedAt = Cancelled, s.Now()
 			inc.Plans[i].Trouble = fmt.Sprintf("Replaced by plan %d.", by)
 		}
@@ -123,7 +177,7 @@ func sentence(err error) string {
 // plan will write. It is hex of SHA-256, shortened to 16 digits.
 func Digest(target evidence.Target, plan Plan) string {
 	type write struct {
-		Verb    string
+		Verb    Verb
 		Object  Object
 		Changes []runbook.Change
 		Base    string
@@ -153,7 +207,7 @@ func (s *Service) CancelPlan(ctx context.Context, id string, actor Actor, number
 	}
 	_, err := s.change(ctx, id, func(inc *Incident) error {
 		plan := inc.Plan(number)
-		if plan == nil || plan.State != Proposed {
+		if plan == nil || plan.State != Proposed && plan.State != Preparing {
 			return refuse("Plan %d is not waiting for an answer.", number)
 		}
 		plan.State, plan.EndedAt, plan.Trouble = Cancelled, s.Now(), "Cancelled by "+actor.Name+"."

@@ -14,10 +14,11 @@ type Cluster interface {
 	// they read, so that a whole diagnosis costs few requests.
 	Look(target evidence.Target) Look
 
-	// Prepare resolves the changes against the live cluster: dry runs, diffs,
-	// undo, fingerprints. It writes nothing. Its errors are *Refusal where
-	// there is a sentence for people.
-	Prepare(ctx context.Context, target evidence.Target, changes []runbook.Change) (Prepared, error)
+	// Prepare resolves changes against the live cluster: dry runs, diffs,
+	// undo, fingerprints. It changes nothing; a pod of its own that reads a
+	// volume is gone when it returns. Its errors are *Refusal where there is a
+	// sentence for people.
+	Prepare(ctx context.Context, wanted Wanted) (Prepared, error)
 
 	// Unchanged compares every object of the writes with what they were
 	// prepared against, before the first of them is sent: *Drift or nil, or
@@ -32,11 +33,26 @@ type Cluster interface {
 	// fingerprint after the write.
 	Apply(ctx context.Context, target evidence.Target, write Write, actor Actor) (after string, err error)
 
-	// Settle waits until the workload's rollout has ended or ctx is over,
-	// calling progress with a short sentence whenever it changes. A rollout
-	// that cannot end (the new pod crashes, say) is an error that says so; it
-	// does not wait for ctx then.
-	Settle(ctx context.Context, target evidence.Target, progress func(string)) error
+	// Settle waits until what write.Await names is true or ctx is over,
+	// calling progress with a short sentence whenever it changes, and returns
+	// what came of it, for people. What cannot become true (the new pod
+	// crashes, say) is an error that says so; it does not wait for ctx then.
+	Settle(ctx context.Context, target evidence.Target, write Write, progress func(string)) ([]string, error)
+
+	// Arrived tells of a write that may or may not have been sent whether it is
+	// in the cluster now. *Refusal: the cluster shows neither, with what it
+	// shows. It writes nothing.
+	Arrived(ctx context.Context, target evidence.Target, write Write) (bool, error)
+}
+
+// Wanted is what a plan is made for.
+type Wanted struct {
+	Target  evidence.Target
+	Changes []runbook.Change
+	// Name is of this plan alone and fit for the name of an object: inc-7-3.
+	Name string
+	// Progress is told in a short sentence what takes its time.
+	Progress func(string)
 }
 
 // Look is one round of reading.
@@ -52,6 +68,7 @@ type Prepared struct {
 	Writes   []Write
 	Warnings []string // for people: who else owns the object, what rolls out how
 	Cautions []string // data loss
+	Holds    Holds
 }
 
 // Refusal is an answer that changed nothing, with the sentence for people.

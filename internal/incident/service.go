@@ -16,6 +16,7 @@ import (
 // Limits bound how long the parts of an incident may take.
 type Limits struct {
 	Step      time.Duration // one check
+	Prepare   time.Duration // making one plan, with reading what is on a volume
 	PlanValid time.Duration // a plan may be applied this long after it was made
 	Settle    time.Duration // a rollout may take
 	Verify    time.Duration // the verification waits for the workload to be well
@@ -24,7 +25,7 @@ type Limits struct {
 
 // DefaultLimits fit a store that loads its data within two minutes.
 func DefaultLimits() Limits {
-	return Limits{Step: 20 * time.Second, PlanValid: 15 * time.Minute, Settle: 3 * time.Minute, Verify: 90 * time.Second, Poll: 2 * time.Second}
+	return Limits{Step: 20 * time.Second, Prepare: 5 * time.Minute, PlanValid: 15 * time.Minute, Settle: 3 * time.Minute, Verify: 90 * time.Second, Poll: 2 * time.Second}
 }
 
 // Service runs incidents. Its fields are set once, before the first call. Its
@@ -49,6 +50,7 @@ type Service struct {
 
 	work  sync.WaitGroup
 	merge sync.Mutex // one step at a time adds to a bundle
+	begun sync.Mutex // one plan at a time is begun, over all incidents
 }
 
 // Wait returns when nothing goes on in the background any more.
@@ -220,6 +222,9 @@ func recoverIncident(inc *Incident) {
 	}
 	for i := range inc.Plans {
 		plan := &inc.Plans[i]
+		if plan.State == Preparing {
+			plan.State, plan.Trouble = Failed, "The bot was restarted while this plan was prepared. Nothing was changed. Make a new one."
+		}
 		if plan.State != Underway {
 			continue
 		}

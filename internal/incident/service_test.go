@@ -73,12 +73,12 @@ func (c *cluster) Check(context.Context, string) (evidence.Bundle, error) {
 	}}}}, nil
 }
 
-func (c *cluster) Prepare(_ context.Context, _ evidence.Target, changes []runbook.Change) (incident.Prepared, error) {
+func (c *cluster) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return incident.Prepared{Writes: []incident.Write{{Verb: "update", Object: incident.Object{Kind: "Queue", Name: "queue"},
-		Changes: changes, Title: "mend queue", DryRun: incident.DryRunAccepted, Base: fmt.Sprint(c.writes), Want: "mended",
-		Undo: []runbook.Change{{Kind: "break", Args: json.RawMessage(`{}`)}}}}}, nil
+		Changes: wanted.Changes, Await: incident.Rollout, Title: "mend queue", DryRun: incident.DryRunAccepted, Base: fmt.Sprint(c.writes), Want: "mended",
+		Undo: []runbook.Change{{Kind: "break", Args: json.RawMessage(`{}`)}}}}, Holds: incident.Untold()}, nil
 }
 
 func (c *cluster) Unchanged(context.Context, evidence.Target, []incident.Write) error {
@@ -101,9 +101,15 @@ func (c *cluster) Apply(_ context.Context, _ evidence.Target, write incident.Wri
 	return fmt.Sprint(c.writes), nil
 }
 
-func (c *cluster) Settle(_ context.Context, _ evidence.Target, progress func(string)) error {
+func (c *cluster) Settle(_ context.Context, _ evidence.Target, _ incident.Write, progress func(string)) ([]string, error) {
 	progress("1 of 1 pods")
-	return nil
+	return []string{"1 pod"}, nil
+}
+
+func (c *cluster) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mended, nil
 }
 
 // roles lets Ada diagnose and Bob and Cy apply.
@@ -163,7 +169,7 @@ func newDesk(t *testing.T) desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	fake := &cluster{works: true}
 	now := &clock{now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
-	limits := incident.Limits{Step: time.Second, PlanValid: 15 * time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond}
+	limits := incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: 15 * time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond}
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: fake,
 		Store: &memory.Store{}, Roles: roles{}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return []string{"kubectl get pods"} },
 		Changed: func(string) {}, Limits: limits, Log: slog.New(slog.DiscardHandler), Now: now.Now, Background: ctx}
@@ -195,7 +201,7 @@ func (d desk) planned() (string, incident.Plan) {
 	id := d.open()
 	d.must(d.RunAll(context.Background(), id, ada))
 	d.Wait()
-	d.must(d.MakePlan(context.Background(), id, ada, "broken"))
+	d.must(d.MakePlan(context.Background(), id, ada, "broken", nil))
 	d.Wait()
 	inc := d.get(id)
 	if len(inc.Plans) != 1 {
@@ -285,7 +291,7 @@ func TestApplyIsRefusedWithNothingWritten(t *testing.T) {
 		}},
 		"of a plan that is none": {actor: bob, says: "no plan 7", spoil: func(_ desk, _ string, p *incident.Plan) { p.Number = 7 }},
 		"when a newer one exists": {actor: bob, says: "cancelled", spoil: func(d desk, id string, _ *incident.Plan) {
-			d.must(d.MakePlan(context.Background(), id, ada, "broken"))
+			d.must(d.MakePlan(context.Background(), id, ada, "broken", nil))
 			d.Wait()
 		}},
 	}

@@ -23,12 +23,12 @@ func (s *Service) Verify(ctx context.Context, id string, actor Actor) error {
 		return err
 	}
 	book := s.Runbooks[inc.Runbook]
-	since := lastApplied(inc)
+	since, promised := lastApplied(inc)
 	limited, cancel := context.WithTimeout(ctx, s.Limits.Verify)
 	defer cancel()
 	var outcomes []runbook.Outcome
 	for {
-		outcomes = book.Verify(s.lookAll(limited, inc.Target, book.Verification), since)
+		outcomes = book.Verify(s.lookAll(limited, inc.Target, book.Verification), since, promised)
 		if allOK(outcomes) || !s.pause(limited) {
 			break
 		}
@@ -111,16 +111,16 @@ func (s *Service) lookAll(ctx context.Context, target evidence.Target, expectati
 	return evidence.Read(bundle, target)
 }
 
-// lastApplied is when the newest plan was applied; the incident's start where
-// there is none.
-func lastApplied(inc Incident) time.Time {
-	at := inc.Since
+// lastApplied is when the newest plan was applied, and how many keys it has
+// promised; the incident's start and -1 where there is none.
+func lastApplied(inc Incident) (at time.Time, promised int64) {
+	at, promised = inc.Since, -1
 	for _, plan := range inc.Plans {
 		if plan.AppliedAt.After(at) {
-			at = plan.AppliedAt
+			at, promised = plan.AppliedAt, plan.Holds.After
 		}
 	}
-	return at
+	return at, promised
 }
 
 func allOK(outcomes []runbook.Outcome) bool {

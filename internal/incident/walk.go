@@ -9,6 +9,7 @@ import (
 
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/runbook"
 )
 
 // RunNext runs the first step that has not been run.
@@ -160,10 +161,21 @@ func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence
 			step.Status = checks.OK // read below
 		}
 		s.readSteps(inc, e)
-		inc.Verdict, inc.Judged = s.Runbooks[inc.Runbook].Judge(e), true
+		inc.judge(s.Runbooks[inc.Runbook], e)
 		return nil
 	})
 	return err
+}
+
+// judge takes over what the runbook says of the evidence, and which fixes it
+// admits.
+func (i *Incident) judge(book *runbook.Runbook, e evidence.Evidence) {
+	i.Verdict, i.Judged, i.Offers = book.Judge(e), true, nil
+	for _, cause := range i.Verdict.Causes {
+		for _, fix := range book.Offers(cause.Scenario, e) {
+			i.Offers = append(i.Offers, Offer{Scenario: cause.Scenario, Ref: fix.Ref, Action: fix.Action, Asks: len(fix.Inputs) > 0, Loses: len(fix.Cautions) > 0})
+		}
+	}
 }
 
 func setUnknown(step *Step, failure error) {
@@ -281,6 +293,6 @@ func (s *Service) Diagnose(ctx context.Context, command string, target evidence.
 		return Diagnosis{}, failures[0]
 	}
 	e := evidence.Read(bundle, target)
-	inc.Verdict, inc.Judged = book.Judge(e), true
+	inc.judge(book, e)
 	return Diagnosis{At: e.At, Evidence: e, Bundle: bundle, Incident: inc}, nil
 }

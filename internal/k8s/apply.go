@@ -29,14 +29,13 @@ func (c *Cluster) Unchanged(ctx context.Context, target evidence.Target, writes 
 // fresh reads the object of a write again and returns *incident.Drift when it
 // is not what the write was prepared against.
 func (c *Cluster) fresh(ctx context.Context, target evidence.Target, write incident.Write) (any, error) {
-	if write.Verb == verbDelete {
+	switch write.Verb {
+	case incident.Create:
+		return nil, nil // its name is of this plan alone: a second one is refused by the API server
+	case incident.Delete, incident.Command:
 		return nil, c.samePod(ctx, target, write)
 	}
-	kind := theWorkload
-	if write.Object.Kind == "ConfigMap" {
-		kind = theConfig
-	}
-	object, err := c.objectOf(ctx, target, kind)
+	object, err := c.objectOf(ctx, target, objectName{write.Object.Kind, write.Object.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +87,18 @@ func (c *Cluster) Apply(ctx context.Context, target evidence.Target, write incid
 	if err != nil {
 		return "", c.notSent(redactor, err)
 	}
-	if write.Verb == verbDelete {
+	switch write.Verb {
+	case incident.Delete:
 		options := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(write.Base)}
 		err := c.Clients.CoreV1().Pods(target.Namespace).Delete(ctx, write.Object.Name, options)
 		return "", c.sent(redactor, write, err)
+	case incident.Create, incident.Command:
+		one := write.Changes[0]
+		change, known := changes()[one.Kind]
+		if !known || change.send == nil {
+			return "", refuse("There is no change %q.", one.Kind)
+		}
+		return "", c.sent(redactor, write, change.send(ctx, c, target, write, one.Args))
 	}
 	for _, one := range write.Changes {
 		change, known := changes()[one.Kind]
@@ -112,6 +119,45 @@ func (c *Cluster) Apply(ctx context.Context, target evidence.Target, write incid
 	return fingerprint(written)
 }
 
+// Arrived tells whether a write is in the cluster now: see incident.Cluster.
+func (c *Cluster) Arrived(ctx context.Context, target evidence.Target, write incident.Write) (bool, error) {
+	switch write.Verb {
+	case incident.Delete:
+		err := c.samePod(ctx, target, write)
+		var drift *incident.Drift
+		return errors.As(err, &drift), ignoreDrift(err)
+	case incident.Create:
+		_, err := c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, write.Object.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return err == nil, err
+	case incident.Command:
+		return false, refuse("A command to the running server leaves no trace in the cluster.")
+	}
+	object, err := c.objectOf(ctx, target, objectName{write.Object.Kind, write.Object.Name})
+	if err != nil {
+		return false, err
+	}
+	now, err := fingerprint(object)
+	if err != nil || now == write.Base {
+		return false, err
+	}
+	if has, err := contentHash(object); err != nil || has == "" || has != write.Want {
+		return false, refuse("%s is neither as it was nor as the plan would have it.", write.Object.Name)
+	}
+	return true, nil
+}
+
+// ignoreDrift keeps every other error.
+func ignoreDrift(err error) error {
+	var drift *incident.Drift
+	if errors.As(err, &drift) {
+		return nil
+	}
+	return err
+}
+
 // update sends an object with the resourceVersion that it was read with.
 func (c *Cluster) update(ctx context.Context, target evidence.Target, object any, dry bool) (any, error) {
 	options := metav1.UpdateOptions{FieldManager: fieldManager}
@@ -125,6 +171,10 @@ func (c *Cluster) update(ctx context.Context, target evidence.Target, object any
 		return c.Clients.AppsV1().StatefulSets(target.Namespace).Update(ctx, o, options)
 	case *corev1.ConfigMap:
 		return c.Clients.CoreV1().ConfigMaps(target.Namespace).Update(ctx, o, options)
+	case *corev1.Secret:
+		return c.Clients.CoreV1().Secrets(target.Namespace).Update(ctx, o, options)
+	case *corev1.Service:
+		return c.Clients.CoreV1().Services(target.Namespace).Update(ctx, o, options)
 	}
 	return nil, errUnknownObject
 }
@@ -144,14 +194,21 @@ func (c *Cluster) notSent(redactor *objectRedactor, err error) error {
 // nothing was written; no answer means that nobody knows.
 func (c *Cluster) sent(redactor *objectRedactor, write incident.Write, err error) error {
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || isRefusal(err):
+		return err
+	case apierrors.IsAlreadyExists(err):
+		return &incident.Refusal{Says: fmt.Sprintf("%s exists already: nothing was sent a second time.", write.Object), Err: err}
 	case apierrors.IsConflict(err):
 		return &incident.Drift{Object: write.Object, Says: write.Object.Name + " was changed by somebody in this very moment"}
 	case apierrors.ReasonForError(err) != metav1.StatusReasonUnknown && !uncertain(err):
 		return &incident.Refusal{Says: "The API server refused: " + redactor.Text(reason(err)), Err: errors.New(redactor.Text(err.Error()))}
 	}
 	return fmt.Errorf("%s %s: %s", write.Verb, write.Object, redactor.Text(err.Error()))
+}
+
+func isRefusal(err error) bool {
+	var refusal *incident.Refusal
+	return errors.As(err, &refusal)
 }
 
 // uncertain reports whether an answer leaves open if the write arrived.

@@ -32,25 +32,64 @@ type change struct {
 	// resolve makes the arguments absolute against the cluster as it is now,
 	// so that applying them again gives the same result.
 	resolve func(ctx context.Context, c *Cluster, target evidence.Target, args json.RawMessage) (json.RawMessage, error)
-	// object says which object it is about.
-	object func(target evidence.Target) objectKind
-	// edit changes the object in memory. It is deterministic.
-	edit func(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error)
+
+	// A change is either an edit of one object: all the edits of one object
+	// become one write. about says which object, edit changes it in memory and
+	// is deterministic …
+	about func(target evidence.Target, args json.RawMessage) objectName
+	edit  func(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error)
+
+	// … or a course: several writes in an order of its own. The course of a
+	// plan comes after its edits of configuration and before those of workloads.
+	course func(ctx context.Context, p *planner, args json.RawMessage) ([]incident.Write, error)
+	// send sends a write of the course whose verb is create or command. Its
+	// errors are those of incident.Cluster's Apply.
+	send func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, args json.RawMessage) error
 }
 
-// objectKind is one of the objects of a target that a change can be about.
-type objectKind int
+// objectName names one object of the target's namespace.
+type objectName struct{ kind, name string }
 
+// The kinds of object that a change can be about. A workload is a Deployment
+// or a StatefulSet, whichever is there.
 const (
-	theWorkload objectKind = iota
-	theConfig
+	kindWorkload  = "workload"
+	kindConfigMap = "ConfigMap"
+	kindSecret    = "Secret"
+	kindService   = "Service"
 )
+
+// theWorkload is what the target runs.
+func theWorkload(target evidence.Target, _ json.RawMessage) objectName {
+	return objectName{kindWorkload, target.Workload}
+}
+
+// namedWorkload is the argument of changes that may be about another workload
+// than the store's, such as the application.
+type namedWorkload struct {
+	Workload string `json:"workload,omitempty"`
+}
+
+// workloadIn is the workload that the arguments name, the store's without one.
+func workloadIn(target evidence.Target, args json.RawMessage) objectName {
+	var named namedWorkload
+	if err := json.Unmarshal(args, &named); err != nil || named.Workload == "" {
+		return theWorkload(target, args)
+	}
+	return objectName{kindWorkload, named.Workload}
+}
+
+// theConfig is the store's own ConfigMap.
+func theConfig(target evidence.Target, _ json.RawMessage) objectName {
+	return objectName{kindConfigMap, target.Config}
+}
 
 // edited is what an edit tells of itself.
 type edited struct {
 	title    string
 	kubectl  string
 	warnings []string
+	cautions []string // data loss
 	undo     []runbook.Change
 	noUndo   string
 }
@@ -128,6 +167,10 @@ func resourceName(object any) string {
 		return "statefulset/" + o.Name
 	case *corev1.ConfigMap:
 		return "configmap/" + o.Name
+	case *corev1.Secret:
+		return "secret/" + o.Name
+	case *corev1.Service:
+		return "service/" + o.Name
 	}
 	return "object"
 }

@@ -62,7 +62,7 @@ func configChange() change {
 		says:     "sets or drops directives of the store's configuration file; every other line and comment stays",
 		validate: func(args json.RawMessage) error { return validateConfig(args) },
 		resolve:  asIs,
-		object:   func(evidence.Target) objectKind { return theConfig },
+		about:    theConfig,
 		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			return editConfig(target, object, args)
 		},

@@ -14,6 +14,7 @@ import (
 
 // replicasArgs are those of set-replicas.
 type replicasArgs struct {
+	namedWorkload
 	Replicas *int32 `json:"replicas"`
 }
 
@@ -31,7 +32,7 @@ func replicasChange() change {
 			return nil
 		},
 		resolve: asIs,
-		object:  func(evidence.Target) objectKind { return theWorkload },
+		about:   workloadIn,
 		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			return editReplicas(target, object, args)
 		},
@@ -60,6 +61,22 @@ func editReplicas(target evidence.Target, object any, args json.RawMessage) (edi
 	return edited{
 		title:   fmt.Sprintf("scale %s %d → %d", resourceName(object), was, *a.Replicas),
 		kubectl: fmt.Sprintf("kubectl scale %s -n %s --replicas=%d", resourceName(object), target.Namespace, *a.Replicas),
-		undo:    []runbook.Change{newChange(changeReplicas, replicasArgs{&was})},
+		undo:    []runbook.Change{newChange(changeReplicas, replicasArgs{a.namedWorkload, &was})},
 	}, nil
+}
+
+// replicasOf is how many pods a workload wants; the API server fills in 1
+// where nobody says.
+func replicasOf(object any) int32 {
+	var replicas *int32
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		replicas = o.Spec.Replicas
+	case *appsv1.StatefulSet:
+		replicas = o.Spec.Replicas
+	}
+	if replicas == nil {
+		return 1
+	}
+	return *replicas
 }

@@ -27,7 +27,7 @@ func resourcesChange() change {
 		says:     "sets memory and CPU limits and requests of one container",
 		validate: validateResources,
 		resolve:  asIs,
-		object:   func(evidence.Target) objectKind { return theWorkload },
+		about:    theWorkload,
 		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			return editResources(target, object, args)
 		},

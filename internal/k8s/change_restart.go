@@ -16,6 +16,7 @@ const restartedAt = "kubectl.kubernetes.io/restartedAt"
 // restartArgs are those of restart. At is filled in when the plan is made;
 // Clear takes the annotation away, which is how a first restart is undone.
 type restartArgs struct {
+	namedWorkload
 	At    string `json:"at,omitempty"` // RFC 3339
 	Clear bool   `json:"clear,omitempty"`
 }
@@ -37,7 +38,7 @@ func restartChange() change {
 			}
 			return json.Marshal(a)
 		},
-		object: func(evidence.Target) objectKind { return theWorkload },
+		about: workloadIn,
 		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			return editRestart(target, object, args)
 		},
@@ -54,7 +55,7 @@ func editRestart(target evidence.Target, object any, args json.RawMessage) (edit
 		return edited{}, err
 	}
 	was, had := pod.Annotations[restartedAt]
-	undo := restartArgs{At: was, Clear: !had}
+	undo := restartArgs{namedWorkload: a.namedWorkload, At: was, Clear: !had}
 	if a.Clear {
 		delete(pod.Annotations, restartedAt)
 		if len(pod.Annotations) == 0 {

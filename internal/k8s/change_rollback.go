@@ -36,7 +36,7 @@ func rollBackChange() change {
 			return nil
 		},
 		resolve: resolveRollBack,
-		object:  func(evidence.Target) objectKind { return theWorkload },
+		about:   theWorkload,
 		edit:    editRollBack,
 	}
 }

@@ -16,7 +16,6 @@ import (
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
-	"redis-session-bot/internal/runbook"
 )
 
 // userAgent is how the bot shows in the API server's audit log.
@@ -134,12 +133,12 @@ func (l closedLook) Check(context.Context, string) (evidence.Bundle, error) {
 }
 
 // Prepare prepares changes in the target's cluster.
-func (c *Clusters) Prepare(ctx context.Context, target evidence.Target, wanted []runbook.Change) (incident.Prepared, error) {
-	cluster, err := c.Cluster(target.Context)
+func (c *Clusters) Prepare(ctx context.Context, wanted incident.Wanted) (incident.Prepared, error) {
+	cluster, err := c.Cluster(wanted.Target.Context)
 	if err != nil {
 		return incident.Prepared{}, err
 	}
-	return cluster.Prepare(ctx, target, wanted)
+	return cluster.Prepare(ctx, wanted)
 }
 
 // Unchanged compares in the target's cluster.
@@ -161,10 +160,19 @@ func (c *Clusters) Apply(ctx context.Context, target evidence.Target, write inci
 }
 
 // Settle waits in the target's cluster.
-func (c *Clusters) Settle(ctx context.Context, target evidence.Target, progress func(string)) error {
+func (c *Clusters) Settle(ctx context.Context, target evidence.Target, write incident.Write, progress func(string)) ([]string, error) {
 	cluster, err := c.Cluster(target.Context)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return cluster.Settle(ctx, target, progress)
+	return cluster.Settle(ctx, target, write, progress)
+}
+
+// Arrived looks in the target's cluster.
+func (c *Clusters) Arrived(ctx context.Context, target evidence.Target, write incident.Write) (bool, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return false, err
+	}
+	return cluster.Arrived(ctx, target, write)
 }

@@ -31,7 +31,11 @@ func refOf(object any) incident.Object {
 	case *appsv1.StatefulSet:
 		return incident.Object{Kind: evidence.KindStatefulSet, Name: o.Name, UID: string(o.UID)}
 	case *corev1.ConfigMap:
-		return incident.Object{Kind: "ConfigMap", Name: o.Name, UID: string(o.UID)}
+		return incident.Object{Kind: kindConfigMap, Name: o.Name, UID: string(o.UID)}
+	case *corev1.Secret:
+		return incident.Object{Kind: kindSecret, Name: o.Name, UID: string(o.UID)}
+	case *corev1.Service:
+		return incident.Object{Kind: kindService, Name: o.Name, UID: string(o.UID)}
 	}
 	return incident.Object{}
 }
@@ -45,6 +49,10 @@ func metaOf(object any) *metav1.ObjectMeta {
 		return &o.ObjectMeta
 	case *corev1.ConfigMap:
 		return &o.ObjectMeta
+	case *corev1.Secret:
+		return &o.ObjectMeta
+	case *corev1.Service:
+		return &o.ObjectMeta
 	}
 	return nil
 }
@@ -57,13 +65,17 @@ func deepCopy(object any) any {
 		return o.DeepCopy()
 	case *corev1.ConfigMap:
 		return o.DeepCopy()
+	case *corev1.Secret:
+		return o.DeepCopy()
+	case *corev1.Service:
+		return o.DeepCopy()
 	}
 	return object
 }
 
 // fingerprint tells whether an object is still what a plan was made against:
-// UID and generation of a workload, UID and content of a ConfigMap. Not the
-// resourceVersion, which moves with every status write.
+// UID and generation of a workload, UID and content of a ConfigMap or Service.
+// Not the resourceVersion, which moves with every status write; a Secret has none.
 func fingerprint(object any) (string, error) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
@@ -73,6 +85,12 @@ func fingerprint(object any) (string, error) {
 	case *corev1.ConfigMap:
 		hash, err := contentHash(o)
 		return string(o.UID) + "/" + hash, err
+	case *corev1.Service:
+		hash, err := contentHash(o)
+		return string(o.UID) + "/" + hash, err
+	case *corev1.Secret:
+		// Nothing of its content, not even a hash: a short password could be guessed from it.
+		return fmt.Sprintf("%s/%s", o.UID, o.ResourceVersion), nil
 	}
 	return "", errUnknownObject
 }
@@ -88,6 +106,10 @@ func contentHash(object any) (string, error) {
 		content = o.Spec
 	case *corev1.ConfigMap:
 		content = []any{o.Data, o.BinaryData}
+	case *corev1.Service:
+		content = []any{o.Spec.Selector, o.Spec.Ports}
+	case *corev1.Secret:
+		return "", nil // what is written is made in the very moment, and kept nowhere
 	default:
 		return "", errUnknownObject
 	}
@@ -115,6 +137,9 @@ func diffOf(target evidence.Target, base, want any) (string, error) {
 		}
 		return b.String(), nil
 	}
+	if before, ok := base.(*corev1.Secret); ok {
+		return diffOfKeys(before, want.(*corev1.Secret)), nil
+	}
 	before, err := specYAML(base)
 	if err != nil {
 		return "", err
@@ -127,10 +152,38 @@ func diffOf(target evidence.Target, base, want any) (string, error) {
 	return udiff.Unified(name, name, before, after), nil
 }
 
-// specYAML writes a workload's spec with its literal environment values taken
-// out: they may be secrets.
+// diffOfKeys says which keys of a Secret change, and nothing of their values.
+func diffOfKeys(before, after *corev1.Secret) string {
+	lines := func(values map[string][]byte, mark func(key string) string) string {
+		keys := make([]string, 0, len(values))
+		for key := range values {
+			keys = append(keys, key)
+		}
+		sort.Strings(keys)
+		var b strings.Builder
+		for _, key := range keys {
+			fmt.Fprintf(&b, "%s: %s\n", key, mark(key))
+		}
+		return b.String()
+	}
+	name := refOf(before).String()
+	return udiff.Unified(name, name, lines(before.Data, func(string) string { return redact.Mark }),
+		lines(after.Data, func(key string) string {
+			if string(before.Data[key]) == string(after.Data[key]) {
+				return redact.Mark
+			}
+			return redact.Mark + ", new"
+		}))
+}
+
+// specYAML writes an object's spec, a workload's with its literal environment
+// values taken out: they may be secrets.
 func specYAML(object any) (string, error) {
 	copied := deepCopy(object)
+	if service, ok := copied.(*corev1.Service); ok {
+		data, err := yaml.Marshal(map[string]any{"spec": map[string]any{"selector": service.Spec.Selector, "ports": service.Spec.Ports}})
+		return string(data), err
+	}
 	pod, err := template(copied)
 	if err != nil {
 		return "", err

@@ -19,60 +19,107 @@ import (
 // fieldManager is the name under which the bot writes.
 const fieldManager = "redis-session-bot"
 
-// The verbs of a write.
-const (
-	verbUpdate = "update"
-	verbDelete = "delete"
-)
+// planner makes one plan.
+type planner struct {
+	*Cluster
+	target   evidence.Target
+	name     string // of this plan alone, fit for the name of an object
+	progress func(string)
+	redactor *objectRedactor
+	drafts   []*draft // in the order in which they were named first
+	courses  []incident.Write
+	parts    int
+	warnings []string
+	cautions []string
+	holds    incident.Holds
+}
 
 // draft is one object while a plan is made: as it is, as it will be, and what
 // makes the difference.
 type draft struct {
-	kind    objectKind
+	name    objectName
 	base    any
 	want    any
 	changes []runbook.Change
 	edits   []edited
 }
 
-// Prepare resolves changes against the cluster: all the changes of one object
+// Prepare resolves changes against the cluster: all the edits of one object
 // become one write, so that a workload rolls out once. It writes nothing.
-func (c *Cluster) Prepare(ctx context.Context, target evidence.Target, wanted []runbook.Change) (incident.Prepared, error) {
-	redactor := c.redactor(ctx, target)
-	drafts := map[objectKind]*draft{}
-	for _, one := range wanted {
-		if err := c.addChange(ctx, target, drafts, one); err != nil {
-			return incident.Prepared{}, c.readable(redactor, err)
+func (c *Cluster) Prepare(ctx context.Context, wanted incident.Wanted) (incident.Prepared, error) {
+	p := &planner{Cluster: c, target: wanted.Target, name: wanted.Name, progress: wanted.Progress,
+		redactor: c.redactor(ctx, wanted.Target), holds: incident.Untold()}
+	for _, one := range wanted.Changes {
+		if err := p.add(ctx, one); err != nil {
+			return incident.Prepared{}, c.readable(p.redactor, err)
 		}
 	}
-	var prepared incident.Prepared
-	// The configuration goes first: the new pod reads the new file.
-	for _, kind := range []objectKind{theConfig, theWorkload} {
-		if d := drafts[kind]; d != nil {
-			write, err := c.writeOf(ctx, target, redactor, d)
-			if err != nil {
-				return incident.Prepared{}, c.readable(redactor, err)
-			}
-			prepared.Writes = append(prepared.Writes, write)
-			for _, e := range d.edits {
-				prepared.Warnings = append(prepared.Warnings, e.warnings...)
-			}
-			prepared.Warnings = append(prepared.Warnings, owners(d.base)...)
-		}
+	writes, err := p.writes(ctx)
+	if err != nil {
+		return incident.Prepared{}, c.readable(p.redactor, err)
 	}
-	if d := drafts[theWorkload]; d != nil {
-		deletes, err := c.stuckPods(ctx, target, d)
-		if err != nil {
-			return incident.Prepared{}, c.readable(redactor, err)
-		}
-		prepared.Writes = append(prepared.Writes, deletes...)
-		prepared.Warnings = append(prepared.Warnings, rolloutWarnings(d.base)...)
-	}
-	return prepared, nil
+	return incident.Prepared{Writes: writes, Warnings: p.warnings, Cautions: p.cautions, Holds: p.holds}, nil
 }
 
-// addChange resolves one change and applies it to its object in memory.
-func (c *Cluster) addChange(ctx context.Context, target evidence.Target, drafts map[objectKind]*draft, one runbook.Change) error {
+// writes puts everything in its order: configuration first, since a new pod
+// reads it, then what a course does, then the store, then whoever uses it.
+func (p *planner) writes(ctx context.Context) ([]incident.Write, error) {
+	var writes []incident.Write
+	for _, d := range p.drafts {
+		if !d.isWorkload() {
+			write, err := p.writeOf(ctx, d)
+			if err != nil {
+				return nil, err
+			}
+			writes = append(writes, write)
+		}
+	}
+	writes = append(writes, p.courses...)
+	for _, stores := range []bool{true, false} {
+		for _, d := range p.drafts {
+			if !d.isWorkload() || (d.name.name == p.target.Workload) != stores {
+				continue
+			}
+			rollout, err := p.rolloutOf(ctx, d)
+			if err != nil {
+				return nil, err
+			}
+			writes = append(writes, rollout...)
+		}
+	}
+	return writes, nil
+}
+
+func (d *draft) isWorkload() bool { return d.name.kind == kindWorkload }
+
+// rolloutOf is the write of a workload, with what its rollout needs beside it,
+// and the waiting for its end.
+func (p *planner) rolloutOf(ctx context.Context, d *draft) ([]incident.Write, error) {
+	write, err := p.writeOf(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	deletes, err := p.stuckPods(ctx, p.target, d)
+	if err != nil {
+		return nil, err
+	}
+	p.warnings = append(p.warnings, rolloutWarnings(d.base)...)
+	writes := append([]incident.Write{write}, deletes...)
+	last := &writes[len(writes)-1]
+	last.Await, last.Awaited = awaitOf(d.want), refOf(d.base)
+	return writes, nil
+}
+
+// awaitOf is what must come of a workload that was written.
+func awaitOf(want any) incident.Await {
+	if replicasOf(want) == 0 {
+		return incident.Gone
+	}
+	return incident.Rollout
+}
+
+// add resolves one change: an edit is made in memory, a course is laid out.
+func (p *planner) add(ctx context.Context, one runbook.Change) error {
 	change, known := changes()[one.Kind]
 	if !known {
 		return refuse("There is no change %q.", one.Kind)
@@ -80,66 +127,117 @@ func (c *Cluster) addChange(ctx context.Context, target evidence.Target, drafts 
 	if err := change.validate(one.Args); err != nil {
 		return &incident.Refusal{Says: fmt.Sprintf("The change %s cannot be made: %v.", one.Kind, err), Err: err}
 	}
-	kind := change.object(target)
-	d := drafts[kind]
-	if d == nil {
-		object, err := c.objectOf(ctx, target, kind)
-		if err != nil {
-			return err
-		}
-		d = &draft{kind: kind, base: object, want: deepCopy(object)}
-		drafts[kind] = d
-	}
-	args, err := change.resolve(ctx, c, target, one.Args)
+	args, err := change.resolve(ctx, p.Cluster, p.target, one.Args)
 	if err != nil {
 		return err
 	}
-	e, err := change.edit(ctx, c, target, d.want, args)
+	resolved := runbook.Change{Kind: one.Kind, Args: args}
+	if change.course != nil {
+		return p.addCourse(ctx, change, resolved)
+	}
+	d, err := p.draft(ctx, change.about(p.target, args))
 	if err != nil {
 		return err
 	}
-	d.changes = append(d.changes, runbook.Change{Kind: one.Kind, Args: args})
-	d.edits = append(d.edits, e)
+	e, err := change.edit(ctx, p.Cluster, p.target, d.want, args)
+	if err != nil {
+		return err
+	}
+	d.changes, d.edits = append(d.changes, resolved), append(d.edits, e)
 	return nil
 }
 
-// objectOf reads one of the target's objects.
-func (c *Cluster) objectOf(ctx context.Context, target evidence.Target, kind objectKind) (any, error) {
-	if kind == theWorkload {
-		return c.workloadOf(ctx, target)
+func (p *planner) addCourse(ctx context.Context, change change, resolved runbook.Change) error {
+	writes, err := change.course(ctx, p, resolved.Args)
+	if err != nil {
+		return err
 	}
-	configMap, err := c.Clients.CoreV1().ConfigMaps(target.Namespace).Get(ctx, target.Config, metav1.GetOptions{})
+	p.parts++
+	for i := range writes {
+		writes[i].Part = p.parts
+		if writes[i].Changes == nil {
+			writes[i].Changes = []runbook.Change{resolved}
+		}
+		if err := noSecretIn(p.redactor, writes[i]); err != nil {
+			return err
+		}
+	}
+	p.courses = append(p.courses, writes...)
+	return nil
+}
+
+// draft finds the object that is being edited, or begins with it as it is.
+func (p *planner) draft(ctx context.Context, name objectName) (*draft, error) {
+	for _, d := range p.drafts {
+		if d.name == name {
+			return d, nil
+		}
+	}
+	object, err := p.objectOf(ctx, p.target, name)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{name: name, base: object, want: deepCopy(object)}
+	p.drafts = append(p.drafts, d)
+	return d, nil
+}
+
+// objectOf reads one object of the target's namespace.
+func (c *Cluster) objectOf(ctx context.Context, target evidence.Target, name objectName) (any, error) {
+	var object any
+	var err error
+	switch name.kind {
+	case kindWorkload:
+		return c.workloadNamed(ctx, target, name.name)
+	case evidence.KindDeployment:
+		object, err = c.Clients.AppsV1().Deployments(target.Namespace).Get(ctx, name.name, metav1.GetOptions{})
+	case evidence.KindStatefulSet:
+		object, err = c.Clients.AppsV1().StatefulSets(target.Namespace).Get(ctx, name.name, metav1.GetOptions{})
+	case kindConfigMap:
+		object, err = c.Clients.CoreV1().ConfigMaps(target.Namespace).Get(ctx, name.name, metav1.GetOptions{})
+	case kindSecret:
+		object, err = c.Clients.CoreV1().Secrets(target.Namespace).Get(ctx, name.name, metav1.GetOptions{})
+	case kindService:
+		object, err = c.Clients.CoreV1().Services(target.Namespace).Get(ctx, name.name, metav1.GetOptions{})
+	default:
+		return nil, errUnknownObject
+	}
 	if apierrors.IsNotFound(err) {
-		return nil, refuse("There is no ConfigMap %s in %s.", target.Config, target.Namespace)
+		return nil, refuse("There is no %s %s in %s.", name.kind, name.name, target.Namespace)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read configmap %s: %w", target.Config, err)
+		return nil, fmt.Errorf("read %s %s: %w", strings.ToLower(name.kind), name.name, err)
 	}
-	return configMap, nil
+	return object, nil
 }
 
 // workloadOf reads the Deployment, or the StatefulSet, of the target.
 func (c *Cluster) workloadOf(ctx context.Context, target evidence.Target) (any, error) {
-	deployment, err := c.Clients.AppsV1().Deployments(target.Namespace).Get(ctx, target.Workload, metav1.GetOptions{})
+	return c.workloadNamed(ctx, target, target.Workload)
+}
+
+// workloadNamed reads the Deployment, or the StatefulSet, of that name.
+func (c *Cluster) workloadNamed(ctx context.Context, target evidence.Target, name string) (any, error) {
+	deployment, err := c.Clients.AppsV1().Deployments(target.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err == nil {
 		return deployment, nil
 	}
 	if !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("read deployment %s: %w", target.Workload, err)
+		return nil, fmt.Errorf("read deployment %s: %w", name, err)
 	}
-	set, err := c.Clients.AppsV1().StatefulSets(target.Namespace).Get(ctx, target.Workload, metav1.GetOptions{})
+	set, err := c.Clients.AppsV1().StatefulSets(target.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, refuse("There is no Deployment and no StatefulSet %s in %s.", target.Workload, target.Namespace)
+		return nil, refuse("There is no Deployment and no StatefulSet %s in %s.", name, target.Namespace)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read statefulset %s: %w", target.Workload, err)
+		return nil, fmt.Errorf("read statefulset %s: %w", name, err)
 	}
 	return set, nil
 }
 
 // writeOf makes the one write of an object: its diff, its dry run, its undo.
-func (c *Cluster) writeOf(ctx context.Context, target evidence.Target, redactor *objectRedactor, d *draft) (incident.Write, error) {
-	diff, err := diffOf(target, d.base, d.want)
+func (p *planner) writeOf(ctx context.Context, d *draft) (incident.Write, error) {
+	diff, err := diffOf(p.target, d.base, d.want)
 	if err != nil {
 		return incident.Write{}, err
 	}
@@ -151,26 +249,28 @@ func (c *Cluster) writeOf(ctx context.Context, target evidence.Target, redactor 
 	if err != nil {
 		return incident.Write{}, err
 	}
-	write := incident.Write{Verb: verbUpdate, Object: refOf(d.base), Changes: d.changes, Diff: redactor.Text(diff), Base: base, Want: want, DryRun: incident.DryRunAccepted}
+	write := incident.Write{Verb: incident.Update, Object: refOf(d.base), Changes: d.changes, Diff: p.redactor.Text(diff), Base: base, Want: want, DryRun: incident.DryRunAccepted}
 	var titles, commands []string
 	undoable := true
 	for _, e := range d.edits {
 		titles, commands = append(titles, e.title), append(commands, e.kubectl)
+		p.warnings, p.cautions = append(p.warnings, e.warnings...), append(p.cautions, e.cautions...)
 		if e.noUndo != "" {
 			undoable, write.NoUndo = false, e.noUndo
 		}
 	}
-	write.Title, write.Kubectl = redactor.Text(strings.Join(titles, "; ")), redactor.Text(strings.Join(commands, " && "))
+	p.warnings = append(p.warnings, owners(d.base)...)
+	write.Title, write.Kubectl = p.redactor.Text(strings.Join(titles, "; ")), p.redactor.Text(strings.Join(commands, " && "))
 	if undoable {
 		for i := len(d.edits) - 1; i >= 0; i-- { // the last edit is put back first
 			write.Undo = append(write.Undo, d.edits[i].undo...)
 		}
 	}
-	if err := noSecretIn(redactor, write); err != nil {
+	if err := noSecretIn(p.redactor, write); err != nil {
 		return incident.Write{}, err
 	}
-	if _, err := c.update(ctx, target, d.want, true); err != nil {
-		write.DryRun = redactor.Text(reason(err))
+	if _, err := p.update(ctx, p.target, d.want, true); err != nil {
+		write.DryRun = p.redactor.Text(reason(err))
 	}
 	return write, nil
 }
@@ -210,7 +310,7 @@ func (c *Cluster) stuckPods(ctx context.Context, target evidence.Target, d *draf
 		if podReady(pod) || !metav1.IsControlledBy(pod, set) {
 			continue
 		}
-		writes = append(writes, incident.Write{Verb: verbDelete, Object: incident.Object{Kind: "Pod", Name: pod.Name, UID: string(pod.UID)},
+		writes = append(writes, incident.Write{Verb: incident.Delete, Object: incident.Object{Kind: "Pod", Name: pod.Name, UID: string(pod.UID)},
 			Title:   fmt.Sprintf("delete pod %s, which is not ready: a StatefulSet does not replace a broken pod by itself. It comes back, and keeps its claim", pod.Name),
 			Kubectl: fmt.Sprintf("kubectl delete pod %s -n %s", pod.Name, target.Namespace),
 			DryRun:  c.dryDelete(ctx, target, pod), Base: string(pod.UID), Want: "deleted", NoUndo: "the StatefulSet makes the pod anew by itself"})

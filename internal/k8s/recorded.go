@@ -22,7 +22,6 @@ import (
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
-	"redis-session-bot/internal/runbook"
 )
 
 // Recorded is a cluster as a bundle recorded it. It can be looked at, and a
@@ -77,7 +76,7 @@ func (r Recorded) Check(_ context.Context, check string) (evidence.Bundle, error
 
 // Prepare makes the diffs against the recorded objects. The dry run of each
 // write says that nobody was asked.
-func (r Recorded) Prepare(ctx context.Context, target evidence.Target, wanted []runbook.Change) (incident.Prepared, error) {
+func (r Recorded) Prepare(ctx context.Context, wanted incident.Wanted) (incident.Prepared, error) {
 	if r.Bundle.Deployments == nil && r.Bundle.StatefulSets == nil {
 		return incident.Prepared{}, refuse("The bundle holds neither deployments.json nor statefulsets.json, so there is nothing to show a change on.")
 	}
@@ -86,7 +85,7 @@ func (r Recorded) Prepare(ctx context.Context, target evidence.Target, wanted []
 	if err != nil {
 		return incident.Prepared{}, fmt.Errorf("open the bundle: %w", err)
 	}
-	prepared, err := (&Cluster{Clients: clients, REST: config, Now: r.Now}).Prepare(ctx, target, wanted)
+	prepared, err := (&Cluster{Clients: clients, REST: config, Now: r.Now}).Prepare(ctx, wanted)
 	if err != nil {
 		return incident.Prepared{}, err
 	}
@@ -107,7 +106,14 @@ func (Recorded) Apply(context.Context, evidence.Target, incident.Write, incident
 }
 
 // Settle refuses.
-func (Recorded) Settle(context.Context, evidence.Target, func(string)) error { return errRecorded }
+func (Recorded) Settle(context.Context, evidence.Target, incident.Write, func(string)) ([]string, error) {
+	return nil, errRecorded
+}
+
+// Arrived refuses.
+func (Recorded) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
+	return false, errRecorded
+}
 
 // transport answers the reads of a client from a bundle, and refuses the rest.
 // It gives no Secret: what a bundle holds of one is no value.

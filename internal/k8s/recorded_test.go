@@ -39,10 +39,10 @@ func recordedBundle() evidence.Bundle {
 func TestARecordShowsItsFix(t *testing.T) {
 	bundle := recordedBundle()
 	r := Recorded{Bundle: bundle, Now: time.Now}
-	prepared, err := r.Prepare(t.Context(), recordedTarget, []runbook.Change{
+	prepared, err := r.Prepare(t.Context(), incident.Wanted{Target: recordedTarget, Changes: []runbook.Change{
 		{Kind: "edit-redis-config", Args: json.RawMessage(`{"drop":[{"line":2,"directive":"foo"}]}`)},
 		{Kind: "restart", Args: json.RawMessage(`{}`)},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,14 +63,16 @@ func TestARecordShowsItsFix(t *testing.T) {
 func TestARecordIsNeverWritten(t *testing.T) {
 	r := Recorded{Bundle: recordedBundle(), Now: time.Now}
 	_, applied := r.Apply(t.Context(), recordedTarget, incident.Write{}, incident.Actor{})
+	_, settled := r.Settle(t.Context(), recordedTarget, incident.Write{}, nil)
+	_, arrived := r.Arrived(t.Context(), recordedTarget, incident.Write{})
 	for name, err := range map[string]error{"apply": applied, "unchanged": r.Unchanged(t.Context(), recordedTarget, nil),
-		"settle": r.Settle(t.Context(), recordedTarget, nil)} {
+		"settle": settled, "arrived": arrived} {
 		var refusal *incident.Refusal
 		if !errors.As(err, &refusal) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := (Recorded{Now: time.Now}).Prepare(t.Context(), recordedTarget, nil); err == nil || !strings.Contains(err.Error(), "deployments.json") {
+	if _, err := (Recorded{Now: time.Now}).Prepare(t.Context(), incident.Wanted{Target: recordedTarget}); err == nil || !strings.Contains(err.Error(), "deployments.json") {
 		t.Errorf("a bundle without a workload: %v", err)
 	}
 }

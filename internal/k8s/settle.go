@@ -14,6 +14,7 @@ import (
 	"k8s.io/kubectl/pkg/polymorphichelpers"
 
 	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
 )
 
 // settlePoll is the pause between two looks at a rollout.
@@ -22,14 +23,26 @@ const settlePoll = time.Second
 // hopeless is how many restarts of a new pod end the waiting for it.
 const hopeless = 2
 
-// Settle waits until the workload's rollout has ended: see incident.Cluster.
-func (c *Cluster) Settle(ctx context.Context, target evidence.Target, progress func(string)) error {
+// Settle waits for what a write sets going: see incident.Cluster.
+func (c *Cluster) Settle(ctx context.Context, target evidence.Target, write incident.Write, progress func(string)) ([]string, error) {
 	redactor := c.redactor(ctx, target)
-	said, began := "", c.Now()
+	switch write.Await {
+	case incident.Rollout:
+		began := c.Now()
+		return nil, c.wait(ctx, redactor, progress, func() (bool, string, error) { return c.rollout(ctx, target, write.Awaited.Name, began) })
+	case incident.Gone:
+		return nil, c.wait(ctx, redactor, progress, func() (bool, string, error) { return c.noPods(ctx, target, write.Awaited.Name) })
+	}
+	return nil, nil
+}
+
+// wait asks until it is done, telling the newest word.
+func (c *Cluster) wait(ctx context.Context, redactor *objectRedactor, progress func(string), ask func() (done bool, says string, err error)) error {
+	said := ""
 	ticker := time.NewTicker(settlePoll)
 	defer ticker.Stop()
 	for {
-		done, says, err := c.rollout(ctx, target, began)
+		done, says, err := ask()
 		if err != nil && ctx.Err() == nil {
 			return c.readable(redactor, err)
 		}
@@ -42,15 +55,15 @@ func (c *Cluster) Settle(ctx context.Context, target evidence.Target, progress f
 		}
 		select {
 		case <-ctx.Done():
-			return refuse("The rollout has not ended within its time: %s", said)
+			return refuse("It has not ended within its time: %s", said)
 		case <-ticker.C:
 		}
 	}
 }
 
 // rollout asks kubectl's own status of a rollout, once.
-func (c *Cluster) rollout(ctx context.Context, target evidence.Target, began time.Time) (done bool, says string, err error) {
-	object, err := c.workloadOf(ctx, target)
+func (c *Cluster) rollout(ctx context.Context, target evidence.Target, name string, began time.Time) (done bool, says string, err error) {
+	object, err := c.workloadNamed(ctx, target, name)
 	if err != nil {
 		return false, "", err
 	}
@@ -79,6 +92,19 @@ func (c *Cluster) rollout(ctx context.Context, target evidence.Target, began tim
 	return false, says, nil
 }
 
+// noPods waits until no pod of a workload is left.
+func (c *Cluster) noPods(ctx context.Context, target evidence.Target, name string) (bool, string, error) {
+	object, err := c.workloadNamed(ctx, target, name)
+	if err != nil {
+		return false, "", err
+	}
+	pods, err := c.podsOf(ctx, target, object)
+	if err != nil || len(pods) == 0 {
+		return err == nil, "", err
+	}
+	return false, fmt.Sprintf("waiting for pod %s to end", pods[0].Name), nil
+}
+
 // podsGone waits for the old pods to end: until then two servers may answer.
 func (c *Cluster) podsGone(ctx context.Context, target evidence.Target, object any) (bool, string, error) {
 	pods, err := c.podsOf(ctx, target, object)
@@ -103,7 +129,7 @@ func (c *Cluster) podsOf(ctx context.Context, target evidence.Target, object any
 	}
 	list, err := c.Clients.CoreV1().Pods(target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(selector), Limit: maxPods})
 	if err != nil {
-		return nil, fmt.Errorf("list the pods of %s: %w", target.Workload, err)
+		return nil, fmt.Errorf("list the pods of %s: %w", metaOf(object).Name, err)
 	}
 	return list.Items, nil
 }

@@ -56,6 +56,7 @@ func newLanguage() (*language, error) {
 		ext.Bindings(),
 		cel.OptionalTypes(),
 		cel.Variable("since", cel.TimestampType),
+		cel.Variable("promised", cel.IntType),
 		cel.Function("lines",
 			cel.Overload("lines_logs_regex", []*cel.Type{cel.ListType(cel.ObjectType("evidence.Log")), cel.StringType}, cel.ListType(cel.StringType),
 				cel.BinaryBinding(linesMatching))),
@@ -65,6 +66,8 @@ func newLanguage() (*language, error) {
 		freshFunction(),
 		cel.Function("bytes_text",
 			cel.Overload("bytes_text_int", []*cel.Type{cel.IntType}, cel.StringType, cel.UnaryBinding(bytesText))),
+		cel.Function("bytes_of",
+			cel.Overload("bytes_of_string", []*cel.Type{cel.StringType}, cel.IntType, cel.UnaryBinding(bytesOf))),
 	}
 	lang := &language{}
 	for i := range evidenceType.NumField() {
@@ -117,6 +120,21 @@ func (l *language) bind(name, source string) (*language, binding, error) {
 	bound := maps.Clone(l.bound)
 	bound[name] = append([]string{}, program.reads...)
 	return &language{env: env, names: l.names, bound: bound, later: l.later, used: l.used, loose: l.loose || wrong != nil}, binding{name: name, program: program}, wrong
+}
+
+// extend is the language with one variable more, which is no evidence.
+func (l *language) extend(variable cel.EnvOption, name string) (*language, error) {
+	env, err := l.env.Extend(variable)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", name, err)
+	}
+	bound := map[string][]string{name: {}}
+	maps.Copy(bound, l.bound)
+	used := l.used
+	if used == nil {
+		used = map[string]bool{}
+	}
+	return &language{env: env, names: l.names, bound: bound, later: l.later, used: used, loose: l.loose}, nil
 }
 
 func celTypeOf(t reflect.Type) (*cel.Type, error) {
@@ -285,4 +303,18 @@ func bytesText(value ref.Val) ref.Val {
 		return types.NewErr("bytes_text: not a number")
 	}
 	return types.String(evidence.Bytes(n))
+}
+
+// bytesOf reads an amount of memory, as Kubernetes (1.5Gi, 512M) or a
+// configuration file (1024mb, 1gb) writes it.
+func bytesOf(value ref.Val) ref.Val {
+	text, ok := value.Value().(string)
+	if !ok {
+		return types.NewErr("bytes_of: not a text")
+	}
+	n, ok := evidence.ParseBytes(text)
+	if !ok {
+		return types.NewErr("%q is not an amount of memory, such as 1.5Gi or 1024mb", text)
+	}
+	return types.Int(n)
 }

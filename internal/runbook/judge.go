@@ -142,25 +142,6 @@ func unknownSentences(e evidence.Evidence, missing map[string]bool) []string {
 	return sentences
 }
 
-// Propose fills in the fix of a scenario from the evidence. It errors when an
-// argument looks at something that is not known.
-func (r *Runbook) Propose(id string, e evidence.Evidence) ([]Change, error) {
-	scenario, ok := r.Scenario(id)
-	if !ok {
-		return nil, fmt.Errorf("there is no scenario %q in %s", id, r.File)
-	}
-	facts := scenario.bind(factsOf(e, time.Time{}))
-	var changes []Change
-	for _, draft := range scenario.Fix {
-		args, err := draft.filled.fill(facts)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %s: %w", r.File, draft.Line, draft.Kind, err)
-		}
-		changes = append(changes, Change{Kind: draft.Kind, Args: args})
-	}
-	return changes, nil
-}
-
 // Outcome is one line of a verification.
 type Outcome struct {
 	ID   string `json:"id"`
@@ -169,9 +150,11 @@ type Outcome struct {
 }
 
 // Verify holds the evidence against the verification; since is the moment of
-// the fix. What cannot be known is not OK.
-func (r *Runbook) Verify(e evidence.Evidence, since time.Time) []Outcome {
+// the fix, promised the number of keys that it promised, -1 where it promised
+// none. What cannot be known is not OK.
+func (r *Runbook) Verify(e evidence.Evidence, since time.Time, promised int64) []Outcome {
 	facts := factsOf(e, since)
+	facts["promised"] = promised
 	var outcomes []Outcome
 	for _, expectation := range r.Verification {
 		outcomes = append(outcomes, expectation.hold(e, facts))
@@ -203,7 +186,7 @@ func (x Expectation) hold(e evidence.Evidence, facts map[string]any) Outcome {
 
 // factsOf gives the evidence by the names that expressions use.
 func factsOf(e evidence.Evidence, since time.Time) map[string]any {
-	facts := map[string]any{"since": since}
+	facts := map[string]any{"since": since, "promised": int64(-1)}
 	value := reflect.ValueOf(e)
 	for i := range value.NumField() {
 		facts[value.Type().Field(i).Tag.Get("json")] = value.Field(i).Interface()

@@ -67,12 +67,14 @@ func FuzzSigns(f *testing.F) {
 			}
 		}
 		for _, scenario := range book.Scenarios {
-			changes, err := book.Propose(scenario.ID, seen)
-			if err == nil && len(changes) != len(scenario.Fix) {
-				t.Errorf("%s: %d changes of %d", scenario.ID, len(changes), len(scenario.Fix))
+			for _, fix := range book.Offers(scenario.ID, seen) {
+				proposal, err := book.Propose(fix.Ref, seen, nil)
+				if err == nil && len(proposal.Changes) != len(fix.Changes) {
+					t.Errorf("%s: %d changes of %d", fix.Ref, len(proposal.Changes), len(fix.Changes))
+				}
 			}
 		}
-		book.Verify(seen, time.Time{})
+		book.Verify(seen, time.Time{}, -1)
 		nothingKnown(t, book, seen)
 	})
 }
@@ -89,7 +91,7 @@ func nothingKnown(t *testing.T, book *runbook.Runbook, seen evidence.Evidence) {
 	if verdict := book.Judge(seen); len(verdict.Causes) > 0 {
 		t.Errorf("nothing is known, and the cause is %+v", verdict.Causes[0])
 	}
-	for _, outcome := range book.Verify(seen, time.Time{}) {
+	for _, outcome := range book.Verify(seen, time.Time{}, -1) {
 		if outcome.OK {
 			t.Errorf("nothing is known, and %q holds", outcome.Says)
 		}
@@ -120,7 +122,7 @@ func TestAnExpressionThatFailsSaysNothing(t *testing.T) {
 			if len(verdict.Causes) != 1 || verdict.Causes[0].Confidence != runbook.Likely || len(verdict.Causes[0].Because) != 1 || verdict.Causes[0].Against != nil {
 				t.Errorf("%.40s as %s: %+v", when, weight, verdict)
 			}
-			if outcome := book.Verify(seen, time.Time{})[0]; outcome.OK {
+			if outcome := book.Verify(seen, time.Time{}, -1)[0]; outcome.OK {
 				t.Errorf("%.40s holds: %+v", when, outcome)
 			}
 			if took := time.Since(began); took > 30*time.Second {

@@ -31,7 +31,13 @@ func (l *loader) lint() {
 		l.lintRank(scenario)
 		if !l.broken[scenario.Line] {
 			l.lintSigns(scenario)
-			l.lintFix(scenario)
+			l.lintFixes(scenario)
+		}
+	}
+	for _, measure := range r.Measures {
+		l.unique(seen, "measure ", measure.Ref, measure.Title, measure.Line)
+		if !l.broken[measure.Line] {
+			l.lintFix(measure.Ref, measure)
 		}
 	}
 }
@@ -117,15 +123,27 @@ func (l *loader) fill(field string) []string {
 	return names
 }
 
-func (l *loader) lintFix(s Scenario) {
-	if len(s.Fix) == 0 && len(s.ByHand) == 0 && !s.WhenOK {
+func (l *loader) lintFixes(s Scenario) {
+	if len(s.Fixes) == 0 && len(s.ByHand) == 0 && !s.WhenOK {
 		l.problem(s.Line, "add fix:, or byHand: with what a person does, or ok: true", "%q has no fix", s.ID)
 	}
-	if len(s.Fix) > 0 && s.Action == "" {
-		l.problem(s.Line, "add action: such as \"repair the configuration\"", "%q has a fix without a name for its button", s.ID)
+	seen := map[string]int{}
+	for _, fix := range s.Fixes {
+		l.lintFix(s.ID, fix)
+		l.unique(seen, "fix ", fix.Ref, fix.Action, fix.Line)
 	}
-	if len(s.Fix) > 0 && len(l.runbook.Verification) == 0 {
-		l.problem(s.Line, "add ## Verification", "%q has a fix that nothing verifies", s.ID)
+}
+
+// lintFix asks for a fix that does something, says what, and is verified.
+func (l *loader) lintFix(of string, fix Fix) {
+	if fix.Action == "" {
+		l.problem(fix.Line, "add action: such as \"repair the configuration\"", "%q has a fix without a name for its button", of)
+	}
+	if len(fix.Changes) == 0 {
+		l.problem(fix.Line, "add changes:", "a fix of %q changes nothing", of)
+	}
+	if len(l.runbook.Verification) == 0 {
+		l.problem(fix.Line, "add ## Verification", "%q has a fix that nothing verifies", of)
 	}
 }
 

@@ -24,6 +24,7 @@ type Runbook struct {
 	Impact        string          // one or two sentences for people, from the document's Impact section
 	Steps         []Step
 	Scenarios     []Scenario
+	Measures      []Fix // what people may do whatever the cause is: a rollback, a fallback
 	Verification  []Expectation
 	Doubts        Problems // what does work, and is likely not what the author means
 }
@@ -44,11 +45,8 @@ type Scenario struct {
 	Prose    string
 	Signs    []Sign
 	Outranks []string // scenarios that this one explains: with both, this one is the cause
-	Fix      []Draft  // empty: nothing that a bot may do safely
-	Action   string   // what the fix does, as a short verb phrase for the button: "repair the configuration"
+	Fixes    []Fix    // the first is the one to take; empty: nothing that a bot may do safely
 	ByHand   []string // what a person does where there is no fix, or beside it; one line each
-	Warnings []string // from > [!WARNING]
-	Cautions []string // from > [!CAUTION]: data loss
 	WhenOK   bool     // being chosen means that nothing needs mending (healthy, false alarm)
 	Line     int
 
@@ -98,7 +96,7 @@ type Change struct {
 type Expectation struct {
 	ID        string
 	Check     string // the check to run for it
-	When      string // CEL that must hold; `since` is the time of the fix
+	When      string // CEL that must hold; `since` is the time of the fix, `promised` the number of keys that it promised
 	Says      string // sentence when it holds, with ${CEL}
 	Otherwise string // sentence when it does not, with ${CEL}
 	Line      int

@@ -16,11 +16,12 @@ import (
 const (
 	partDiagnosis    = "Diagnosis"
 	partScenarios    = "Scenarios"
+	partMeasures     = "Measures"
 	partVerification = "Verification"
 )
 
 func hasSchema(part string) bool {
-	return part == partDiagnosis || part == partScenarios || part == partVerification
+	return part == partDiagnosis || part == partScenarios || part == partMeasures || part == partVerification
 }
 
 // section hands a third-level section to the reader of its part.
@@ -40,6 +41,8 @@ func (l *loader) section(part string, s section) {
 		whole = l.step(s)
 	case partScenarios:
 		whole = l.scenario(s)
+	case partMeasures:
+		whole = l.measure(s)
 	case partVerification:
 		whole = l.expectation(s)
 	}
@@ -63,14 +66,15 @@ func (l *loader) block(s section, fields map[string]field) bool {
 }
 
 func (l *loader) scenario(s section) bool {
-	scenario := Scenario{Title: s.title, Prose: strings.Join(s.prose, "\n"),
-		Warnings: s.warnings, Cautions: s.cautions, Line: s.line}
+	scenario := Scenario{Title: s.title, Prose: strings.Join(s.prose, "\n"), Line: s.line}
+	only := Fix{Warnings: s.warnings, Cautions: s.cautions, Line: s.line}
+	var fixes []*yaml.Node
 	common := l.lang
 	defer func() { l.lang = common }() // the names of one scenario are its own
 	l.lang = common.scope(letNames(s.block))
 	whole := l.block(s, map[string]field{
 		"id":       words(&scenario.ID),
-		"action":   words(&scenario.Action),
+		"action":   words(&only.Action),
 		"outranks": texts(&scenario.Outranks),
 		"byHand":   texts(&scenario.ByHand),
 		"ok":       decode(&scenario.WhenOK),
@@ -83,20 +87,41 @@ func (l *loader) scenario(s section) bool {
 				return err
 			})
 		},
-		"fix": func(node *yaml.Node) error {
-			return sequence(node, func(item *yaml.Node) error {
-				draft, err := l.draft(item)
-				draft.Line = s.at + item.Line
-				scenario.Fix = append(scenario.Fix, draft)
-				return err
-			})
+		"fix": func(node *yaml.Node) error { return l.drafts(node, s.at, &only.Changes) },
+		"fixes": func(node *yaml.Node) error {
+			return sequence(node, func(item *yaml.Node) error { fixes = append(fixes, item); return nil })
 		},
 	})
+	whole = l.fixes(s, &scenario, only, fixes) && whole
 	l.runbook.Scenarios = append(l.runbook.Scenarios, scenario)
 	if whole {
 		l.lintLets(scenario)
 	}
 	return whole
+}
+
+// fixes reads the ways to mend once everything else of a scenario is known:
+// `fix` with `action` is the only one, `fixes` lists several.
+func (l *loader) fixes(s section, scenario *Scenario, only Fix, nodes []*yaml.Node) bool {
+	var all []error
+	if len(only.Changes) > 0 {
+		if len(nodes) > 0 {
+			all = append(all, errorAt(nodes[0], "move fix: into it", "there is fix: and fixes:"))
+		}
+		only.Ref, only.lets = scenario.ID, scenario.lets
+		all = append(all, l.compileSaid(&only))
+		scenario.Fixes = append(scenario.Fixes, only)
+	}
+	for _, node := range nodes {
+		fix, err := l.fix(node, scenario.ID, s, scenario.lets)
+		scenario.Fixes = append(scenario.Fixes, fix)
+		all = append(all, err)
+	}
+	err := errors.Join(all...)
+	for _, one := range lineErrors(err) {
+		l.problem(s.at+one.line, one.hint, "%s", one.says)
+	}
+	return err == nil
 }
 
 // letNames are the names that a scenario's block gives, wherever they stand.
