@@ -1,3 +1,5 @@
+// Package spine holds the whole way of the bot on a real cluster: a fault, the
+// diagnosis, the fix through Slack, the verification, and the way back.
 package spine
 
 import (
@@ -10,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/live"
 	"redis-session-bot/lab/workload"
 )
 
@@ -28,14 +31,14 @@ func TestFaults(t *testing.T) {
 		for _, fault := range walked {
 			t.Run(shape+"/"+fault, func(t *testing.T) {
 				t.Parallel()
-				p := admit(t, "spine-"+shape[:4]+"-"+fault, shape, "")
-				if d, code, output := p.diagnose(); code != 0 || d.Verdict.Scenario != "healthy" {
+				p := live.Admit(t, "spine-"+shape[:4]+"-"+fault, shape, "")
+				if d, code, output := p.Diagnose(); code != 0 || d.Verdict.Scenario != "healthy" {
 					t.Fatalf("before the fault: exit %d\n%s", code, output)
 				}
-				if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.kubeconfig, Namespace: p.namespace}, fault); err != nil {
+				if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, fault); err != nil {
 					t.Fatal(err)
 				}
-				d, code, output := p.diagnose()
+				d, code, output := p.Diagnose()
 				if code != 1 || d.Healthy || d.Verdict.Scenario != fault {
 					t.Fatalf("verdict %q, exit %d, want %q and 1\n%s", d.Verdict.Scenario, code, fault, output)
 				}
@@ -45,7 +48,7 @@ func TestFaults(t *testing.T) {
 					}
 				}
 				if fixable[fault] {
-					p.fixAndUndo()
+					fixAndUndo(p)
 				}
 			})
 		}
@@ -53,41 +56,41 @@ func TestFaults(t *testing.T) {
 }
 
 // fixAndUndo walks from the command to a verified fix and back.
-func (p *patient) fixAndUndo() {
-	p.t.Helper()
-	before := p.objects()
-	r := p.serve()
-	r.diagnose("U_RESPONDER")
-	r.click("U_RESPONDER", r.wait("Run all"), false)
-	r.click("U_RESPONDER", r.wait("Plan:"), false)
-	r.click("U_APPROVER", r.wait("Apply"), false)
-	r.until("the store is fixed", 150*time.Second, func() bool { return strings.Contains(r.seen(false), "Fixed") })
-	if d, code, output := p.diagnose(); code != 0 || d.Verdict.Scenario != "healthy" {
-		p.t.Errorf("after the fix: exit %d\n%s", code, output)
+func fixAndUndo(p *live.Patient) {
+	p.T.Helper()
+	before := objects(p)
+	r := p.Serve()
+	r.Diagnose("U_RESPONDER")
+	r.Click("U_RESPONDER", r.Wait("Run all"), false)
+	r.Click("U_RESPONDER", r.Wait("Plan:"), false)
+	r.Click("U_APPROVER", r.Wait("Apply"), false)
+	r.Until("the store is fixed", 150*time.Second, func() bool { return strings.Contains(r.Seen(false), "Fixed") })
+	if d, code, output := p.Diagnose(); code != 0 || d.Verdict.Scenario != "healthy" {
+		p.T.Errorf("after the fix: exit %d\n%s", code, output)
 	}
-	r.click("U_APPROVER", r.wait("Undo"), false)
-	r.until("the plan is undone", 120*time.Second, func() bool { return strings.Contains(r.seen(true), "undo plan 1 · applied") })
-	if diff := cmp.Diff(before, p.objects()); diff != "" {
-		p.t.Errorf("after the undo the objects are not what they were (-before +after):\n%s", diff)
+	r.Click("U_APPROVER", r.Wait("Undo"), false)
+	r.Until("the plan is undone", 120*time.Second, func() bool { return strings.Contains(r.Seen(true), "undo plan 1 · applied") })
+	if diff := cmp.Diff(before, objects(p)); diff != "" {
+		p.T.Errorf("after the undo the objects are not what they were (-before +after):\n%s", diff)
 	}
 }
 
 // objects is what a plan may change: the workload's spec and the file.
-func (p *patient) objects() map[string]any {
-	p.t.Helper()
+func objects(p *live.Patient) map[string]any {
+	p.T.Helper()
 	ctx := context.Background()
-	configMap, err := p.copy.Clients.CoreV1().ConfigMaps(p.namespace).Get(ctx, workload.RedisConfig, metav1.GetOptions{})
+	configMap, err := p.Copy.Clients.CoreV1().ConfigMaps(p.Namespace).Get(ctx, workload.RedisConfig, metav1.GetOptions{})
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	all := map[string]any{"config": configMap.Data}
-	if deployment, err := p.copy.Clients.AppsV1().Deployments(p.namespace).Get(ctx, workload.Redis, metav1.GetOptions{}); err == nil {
+	if deployment, err := p.Copy.Clients.AppsV1().Deployments(p.Namespace).Get(ctx, workload.Redis, metav1.GetOptions{}); err == nil {
 		all["workload"] = deployment.Spec
 		return all
 	}
-	set, err := p.copy.Clients.AppsV1().StatefulSets(p.namespace).Get(ctx, workload.Redis, metav1.GetOptions{})
+	set, err := p.Copy.Clients.AppsV1().StatefulSets(p.Namespace).Get(ctx, workload.Redis, metav1.GetOptions{})
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	all["workload"] = set.Spec
 	return all
@@ -96,13 +99,13 @@ func (p *patient) objects() map[string]any {
 // TestWithoutAnAPIServer: nobody answers, and the bot says so in one sentence.
 func TestWithoutAnAPIServer(t *testing.T) {
 	t.Parallel()
-	b, err := set()
+	b, err := live.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &patient{bench: b, t: t, namespace: "anywhere"}
-	p.kubeconfig = deadKubeconfig(t)
-	_, code, output := p.diagnose()
+	p := &live.Patient{Bench: b, T: t, Namespace: "anywhere"}
+	p.Kubeconfig = deadKubeconfig(t)
+	_, code, output := p.Diagnose()
 	if code != 3 || strings.Count(strings.TrimSpace(output), "\n") != 0 || !strings.HasPrefix(output, "bot: ") {
 		t.Errorf("exit %d, want 3 with one sentence:\n%s", code, output)
 	}

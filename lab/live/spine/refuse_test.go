@@ -15,6 +15,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/live"
 	"redis-session-bot/lab/workload"
 )
 
@@ -44,73 +45,73 @@ func deadKubeconfig(t *testing.T) string {
 // nothing written.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	p := admit(t, "spine-refusals", workload.Deployment, "")
-	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.kubeconfig, Namespace: p.namespace}, "config-error"); err != nil {
+	p := live.Admit(t, "spine-refusals", workload.Deployment, "")
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, "config-error"); err != nil {
 		t.Fatal(err)
 	}
-	before := p.objects()
+	before := objects(p)
 	unchanged := func(when string) {
 		t.Helper()
-		if diff := cmp.Diff(before, p.objects()); diff != "" {
+		if diff := cmp.Diff(before, objects(p)); diff != "" {
 			t.Fatalf("%s: something was written:\n%s", when, diff)
 		}
 	}
-	r := p.serve()
+	r := p.Serve()
 	for user, says := range map[string]string{"U_MEMBER": "You may not diagnose", "U_GUEST": "Guests may not"} {
-		r.command(user, "diagnose")
-		r.whispered(user, says)
+		r.Command(user, "diagnose")
+		r.Whispered(user, says)
 	}
-	r.command("U_RESPONDER", "diagnoze")
-	r.whispered("U_RESPONDER", "Did you mean /redis-session diagnose?")
+	r.Command("U_RESPONDER", "diagnoze")
+	r.Whispered("U_RESPONDER", "Did you mean /redis-session diagnose?")
 
-	r.diagnose("U_RESPONDER")
-	r.click("U_RESPONDER", r.wait("Run all"), false)
-	r.click("U_RESPONDER", r.wait("Plan:"), false)
-	first := r.wait("Apply")
-	r.click("U_RESPONDER", first, false)
-	r.whispered("U_RESPONDER", "You may diagnose, not apply")
-	r.click("U_GUEST", first, false)
-	r.whispered("U_GUEST", "Guests may not")
+	r.Diagnose("U_RESPONDER")
+	r.Click("U_RESPONDER", r.Wait("Run all"), false)
+	r.Click("U_RESPONDER", r.Wait("Plan:"), false)
+	first := r.Wait("Apply")
+	r.Click("U_RESPONDER", first, false)
+	r.Whispered("U_RESPONDER", "You may diagnose, not apply")
+	r.Click("U_GUEST", first, false)
+	r.Whispered("U_GUEST", "Guests may not")
 	unchanged("a click without the role")
 
 	// Somebody edits the file: the plan is not applied, and a new one is offered.
-	if err := p.copy.EditConfig(t.Context(), "kubectl-edit", func(text string) string { return text + "# a note\n" }); err != nil {
+	if err := p.Copy.EditConfig(t.Context(), "kubectl-edit", func(text string) string { return text + "# a note\n" }); err != nil {
 		t.Fatal(err)
 	}
-	before = p.objects()
-	r.click("U_APPROVER", first, false)
-	r.until("the drift is told", 20*time.Second, func() bool {
-		return strings.Contains(r.seen(true), "Nothing was changed: "+workload.RedisConfig+" was edited by kubectl-edit")
+	before = objects(p)
+	r.Click("U_APPROVER", first, false)
+	r.Until("the drift is told", 20*time.Second, func() bool {
+		return strings.Contains(r.Seen(true), "Nothing was changed: "+workload.RedisConfig+" was edited by kubectl-edit")
 	})
 	unchanged("a plan after drift")
 
 	// An old button stays old.
-	r.click("U_RESPONDER", r.wait("Plan again"), false)
-	var second button
-	r.until("there is a second plan", 30*time.Second, func() bool {
-		found := r.find("Apply")
-		if found == nil || found.value == first.value {
+	r.Click("U_RESPONDER", r.Wait("Plan again"), false)
+	var second live.Button
+	r.Until("there is a second plan", 30*time.Second, func() bool {
+		found := r.Find("Apply")
+		if found == nil || found.Value == first.Value {
 			return false
 		}
 		second = *found
 		return true
 	})
-	r.click("U_SECOND", first, true)
-	r.whispered("U_SECOND", "Plan 1 is drifted and cannot be applied")
+	r.Click("U_SECOND", first, true)
+	r.Whispered("U_SECOND", "Plan 1 is drifted and cannot be applied")
 	unchanged("an old button")
 
 	// Two approvers press at once: one execution.
 	var both sync.WaitGroup
 	for _, user := range []string{"U_APPROVER", "U_SECOND"} {
-		both.Go(func() { r.click(user, second, true) })
+		both.Go(func() { r.Click(user, second, true) })
 	}
 	both.Wait()
-	r.until("the store is fixed", 120*time.Second, func() bool { return strings.Contains(r.seen(false), "Fixed") })
+	r.Until("the store is fixed", 120*time.Second, func() bool { return strings.Contains(r.Seen(false), "Fixed") })
 	told := 0
 	for _, user := range []string{"U_APPROVER", "U_SECOND"} {
-		for _, m := range r.messages(user, r.root) {
+		for _, m := range r.Messages(user, r.Root) {
 			var b strings.Builder
-			words(&b, m["blocks"])
+			live.Words(&b, m["blocks"])
 			if m["is_ephemeral"] == true && (strings.Contains(b.String(), "already being applied") || strings.Contains(b.String(), "was applied by")) {
 				told++
 			}
@@ -119,18 +120,18 @@ func TestRefusals(t *testing.T) {
 	if told != 1 {
 		t.Errorf("%d of the two were told that the other was first, want 1", told)
 	}
-	revision := p.diagnoseRevisions()
+	revision := revisions(p)
 	if revision != 2 {
 		t.Errorf("the workload is at revision %d, want 2: one rollout for two clicks", revision)
 	}
 }
 
-// diagnoseRevisions counts the rollouts of the store.
-func (p *patient) diagnoseRevisions() int {
-	p.t.Helper()
-	sets, err := p.copy.Clients.AppsV1().ReplicaSets(p.namespace).List(p.t.Context(), listOf(workload.Redis))
+// revisions counts the rollouts of the store.
+func revisions(p *live.Patient) int {
+	p.T.Helper()
+	sets, err := p.Copy.Clients.AppsV1().ReplicaSets(p.Namespace).List(p.T.Context(), listOf(workload.Redis))
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	return len(sets.Items)
 }
@@ -140,46 +141,46 @@ func (p *patient) diagnoseRevisions() int {
 func TestNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	canaries := []string{"kanari-im-geheimnis-4711", "kanari-in-der-datei-4712", "kanari-in-der-umgebung-4713", "kanari-im-protokoll-4714"}
-	p := admit(t, "spine-canary", workload.StatefulSet, canaries[0])
+	p := live.Admit(t, "spine-canary", workload.StatefulSet, canaries[0])
 	// The line with open quotes makes Redis itself write its password into the log.
-	err := p.copy.EditConfig(t.Context(), "somebody", func(text string) string {
+	err := p.Copy.EditConfig(t.Context(), "somebody", func(text string) string {
 		return text + "requirepass " + canaries[1] + "\nrequirepass \"" + canaries[3] + "\n"
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.copy.EditTemplate(t.Context(), "somebody", "add a variable", func(pod *corev1.PodTemplateSpec) {
+	err = p.Copy.EditTemplate(t.Context(), "somebody", "add a variable", func(pod *corev1.PodTemplateSpec) {
 		pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env, corev1.EnvVar{Name: "BACKUP_TOKEN", Value: canaries[2]})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.copy.DeletePods(t.Context()); err != nil {
+	if err := p.Copy.DeletePods(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := p.serve()
-	r.until("Redis refuses the line", 60*time.Second, func() bool {
-		d, _, _ := p.diagnose()
+	r := p.Serve()
+	r.Until("Redis refuses the line", 60*time.Second, func() bool {
+		d, _, _ := p.Diagnose()
 		return d.Verdict.Scenario == "config-error"
 	})
 	bundle := filepath.Join(t.TempDir(), "bundle")
-	_, _, printed := p.diagnose("--save", bundle)
+	_, _, printed := p.Diagnose("--save", bundle)
 	said := []string{printed}
-	r.diagnose("U_RESPONDER")
-	r.click("U_RESPONDER", r.wait("Run all"), false)
-	r.click("U_RESPONDER", r.wait("Plan:"), false)
-	r.until("there is a plan", 30*time.Second, func() bool { return strings.Contains(r.seen(true), "Plan 1") })
-	if apply := r.find("Apply"); apply != nil {
-		r.click("U_APPROVER", *apply, false)
-		r.until("the plan has ended", 150*time.Second, func() bool {
-			return strings.Contains(r.seen(false), "Fixed") || strings.Contains(r.seen(false), "not fixed")
+	r.Diagnose("U_RESPONDER")
+	r.Click("U_RESPONDER", r.Wait("Run all"), false)
+	r.Click("U_RESPONDER", r.Wait("Plan:"), false)
+	r.Until("there is a plan", 30*time.Second, func() bool { return strings.Contains(r.Seen(true), "Plan 1") })
+	if apply := r.Find("Apply"); apply != nil {
+		r.Click("U_APPROVER", *apply, false)
+		r.Until("the plan has ended", 150*time.Second, func() bool {
+			return strings.Contains(r.Seen(false), "Fixed") || strings.Contains(r.Seen(false), "not fixed")
 		})
 	}
-	r.click("U_RESPONDER", r.wait("kubectl"), false)
+	r.Click("U_RESPONDER", r.Wait("kubectl"), false)
 	for _, user := range []string{"U_RESPONDER", "U_APPROVER"} {
-		said = append(said, r.transcript(user))
+		said = append(said, r.Transcript(user))
 	}
-	said = append(said, r.log.String())
+	said = append(said, r.Log.String())
 	files := 0
 	err = filepath.WalkDir(bundle, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

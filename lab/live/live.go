@@ -1,0 +1,125 @@
+// Package live is what the live tests share: a copy of the workload on a real
+// cluster, the bot's binary, and a Slack with the bot in it that is driven over
+// HTTP as people do.
+//
+// It owns no test and no expectation but one: the bot has broken no rule of
+// Slack's when a test ends.
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"redis-session-bot/lab/cluster"
+	"redis-session-bot/lab/workload"
+)
+
+// Bench is what all tests share: the cluster and the bot's binary.
+type Bench struct{ Kubeconfig, Bot string }
+
+// Open brings the cluster and builds the bot, once for all tests.
+var Open = sync.OnceValues(func() (Bench, error) {
+	repo, err := repoRoot()
+	if err != nil {
+		return Bench{}, err
+	}
+	lab, err := cluster.Up(context.Background(), cluster.Options{Repo: repo, Images: workload.Images})
+	if err != nil {
+		return Bench{}, err
+	}
+	// Several packages test at the same time, each with a binary of its own.
+	bot := filepath.Join(repo, "bin", "under-test", filepath.Base(os.Args[0])+"-bot")
+	build := exec.Command("go", "build", "-trimpath", "-o", bot, "./cmd/bot")
+	build.Dir, build.Env = repo, append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return Bench{}, fmt.Errorf("build the bot: %w\n%s", err, output)
+	}
+	return Bench{lab.Kubeconfig, bot}, nil
+})
+
+// Patient is one copy of the workload in a namespace of its own.
+type Patient struct {
+	Bench
+	T         *testing.T
+	Namespace string
+	Copy      *workload.Copy
+
+	options workload.Options
+}
+
+// Admit installs a healthy copy that is gone again when the test ends.
+func Admit(t *testing.T, namespace, shape, password string) *Patient {
+	t.Helper()
+	b, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Patient{Bench: b, T: t, Namespace: namespace,
+		options: workload.Options{Kubeconfig: b.Kubeconfig, Namespace: namespace, Shape: shape, Password: password}}
+	if err := workload.Up(t.Context(), p.options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := workload.Down(context.Background(), p.options); err != nil {
+			t.Error(err)
+		}
+	})
+	if p.Copy, err = workload.Open(p.options); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Diagnosis is what `bot diagnose -o json` prints, as far as tests look.
+type Diagnosis struct {
+	Healthy bool `json:"healthy"`
+	Steps   []struct {
+		ID     string `json:"id"`
+		Status string `json:"status"`
+	} `json:"steps"`
+	Verdict struct {
+		Scenario   string   `json:"scenario"`
+		Confidence string   `json:"confidence"`
+		Because    []string `json:"because"`
+	} `json:"verdict"`
+}
+
+// Diagnose runs the bot in a terminal and returns its exit code.
+func (p *Patient) Diagnose(args ...string) (d Diagnosis, code int, output string) {
+	p.T.Helper()
+	command := exec.CommandContext(p.T.Context(), p.Bot, append([]string{"diagnose", "-o", "json", "-n", p.Namespace}, args...)...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+p.Kubeconfig)
+	command.Dir = p.T.TempDir()
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		p.T.Fatalf("bot diagnose: %v", err)
+	}
+	output = stdout.String() + stderr.String()
+	if stdout.Len() > 0 {
+		if err := json.Unmarshal(stdout.Bytes(), &d); err != nil {
+			p.T.Fatalf("bot diagnose printed no JSON: %v\n%s", err, output)
+		}
+	}
+	return d, command.ProcessState.ExitCode(), output
+}
+
+// repoRoot is the folder of the bot's module.
+func repoRoot() (string, error) {
+	output, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "redis-session-bot").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the bot's module: %w", err)
+	}
+	return strings.TrimSpace(string(output)), nil
+}

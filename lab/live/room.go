@@ -1,0 +1,281 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"redis-session-bot/internal/slack/slacktest"
+)
+
+// Room is the local Slack with the bot in it, driven over HTTP as people do.
+type Room struct {
+	T    *testing.T
+	Root string // timestamp of the incident's message
+
+	page string
+	Log  *safeBuffer // what the bot has logged
+}
+
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// Serve starts the bot in a workspace of its own; at the end nothing of it is
+// left, and it has broken no rule of Slack's.
+func (p *Patient) Serve() *Room {
+	p.T.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	workspace, err := slacktest.Start(ctx, slacktest.Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	ready := workspace.Ready()
+	config := filepath.Join(p.T.TempDir(), "config.yaml")
+	content := fmt.Sprintf("targets:\n  - {name: test, namespace: %s}\nslack: {channels: [inc-redis]}\nroles: {responders: [U_RESPONDER], approvers: [\"@sre-oncall\"]}\n", p.Namespace)
+	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
+		p.T.Fatal(err)
+	}
+	r := &Room{T: p.T, page: strings.TrimSuffix(ready.Page, "/"), Log: &safeBuffer{}}
+	command := exec.Command(p.Bot, "serve", "--config", config)
+	command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+p.Kubeconfig)
+	command.Stdout, command.Stderr = r.Log, r.Log
+	if err := command.Start(); err != nil {
+		p.T.Fatal(err)
+	}
+	p.T.Cleanup(func() {
+		if p.T.Failed() {
+			p.T.Logf("the bot's log:\n%s", r.Log)
+		}
+		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+			p.T.Errorf("stop the bot: %v", err)
+		}
+		if err := command.Wait(); err != nil {
+			p.T.Errorf("the bot ended with %v", err)
+		}
+		if violations := workspace.Violations(); len(violations) > 0 {
+			p.T.Errorf("rules of Slack's broken: %+v", violations)
+		}
+		if err := workspace.Close(); err != nil {
+			p.T.Error(err)
+		}
+		cancel()
+	})
+	r.Until("the bot is connected", 20*time.Second, func() bool { return strings.Contains(r.Log.String(), "connected to Slack") })
+	return r
+}
+
+// Until waits for what must become true.
+func (r *Room) Until(what string, limit time.Duration, ok func() bool) {
+	r.T.Helper()
+	deadline := time.Now().Add(limit)
+	for !ok() {
+		if time.Now().After(deadline) {
+			r.T.Fatalf("not within %s: %s\n%s\n%s", limit, what, r.Seen(false), r.Seen(true))
+		}
+		time.Sleep(150 * time.Millisecond) // people look again; there is no event to wait for
+	}
+}
+
+// Post does what a person does.
+func (r *Room) Post(path string, body any) map[string]any {
+	r.T.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	response, err := http.Post(r.page+path, "application/json", bytes.NewReader(data))
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		r.T.Fatal(err)
+	}
+	return answer
+}
+
+// Message is one message as Slack has it.
+type Message map[string]any
+
+// Messages are those of the channel, or of a thread, as the user sees them.
+func (r *Room) Messages(user, thread string) []Message {
+	r.T.Helper()
+	address := r.page + "/user/messages?channel=C_INC&user=" + user
+	if thread != "" {
+		address += "&thread=" + thread
+	}
+	response, err := http.Get(address)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Messages []Message `json:"messages"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		r.T.Fatal(err)
+	}
+	return answer.Messages
+}
+
+// Transcript is everything that a person sees, files and all.
+func (r *Room) Transcript(user string) string {
+	all := r.Messages(user, "")
+	if r.Root != "" {
+		all = append(all, r.Messages(user, r.Root)...)
+	}
+	data, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return string(data)
+}
+
+// Diagnose types the command and finds the incident's message.
+func (r *Room) Diagnose(user string) {
+	r.T.Helper()
+	r.Command(user, "diagnose")
+	r.Until("the incident has a message", 15*time.Second, func() bool {
+		for _, m := range r.Messages(user, "") {
+			if m["blocks"] != nil && m["is_ephemeral"] != true {
+				r.Root = m["ts"].(string)
+			}
+		}
+		return r.Root != ""
+	})
+}
+
+// Command types the slash command with text after it.
+func (r *Room) Command(user, text string) {
+	r.T.Helper()
+	answer := r.Post("/user/command", map[string]string{"user": user, "channel": "C_INC", "command": "/redis-session", "text": text})
+	if answer["ok"] != true {
+		r.T.Fatalf("/redis-session %s: %v", text, answer)
+	}
+}
+
+// Seen is the text of one message: the incident's, or all of its thread.
+func (r *Room) Seen(thread bool) string {
+	var b strings.Builder
+	for _, m := range r.Messages("U_RESPONDER", r.Root) {
+		if thread == (m["ts"] == r.Root) {
+			continue
+		}
+		Words(&b, m["blocks"])
+		b.WriteString("\n")
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// Words collects every text of a block.
+func Words(b *strings.Builder, node any) {
+	switch n := node.(type) {
+	case []any:
+		for _, child := range n {
+			Words(b, child)
+		}
+	case map[string]any:
+		if text, ok := n["text"].(string); ok {
+			b.WriteString(text + " ")
+		}
+		for _, key := range []string{"text", "elements"} {
+			if _, plain := n[key].(string); !plain {
+				Words(b, n[key])
+			}
+		}
+	}
+}
+
+// Button is where a button stands.
+type Button struct{ Message, Block, Action, Value string }
+
+// Find looks for the newest button whose label begins so; nil for none.
+func (r *Room) Find(label string) *Button {
+	var found *Button
+	for _, m := range r.Messages("U_RESPONDER", r.Root) {
+		blocks, _ := m["blocks"].([]any)
+		for _, block := range blocks {
+			b := block.(map[string]any)
+			if b["type"] != "actions" {
+				continue
+			}
+			for _, element := range b["elements"].([]any) {
+				e := element.(map[string]any)
+				text := e["text"].(map[string]any)["text"].(string)
+				if strings.HasPrefix(text, label) {
+					value, _ := e["value"].(string)
+					found = &Button{m["ts"].(string), b["block_id"].(string), e["action_id"].(string), value}
+				}
+			}
+		}
+	}
+	return found
+}
+
+// Wait waits for a button.
+func (r *Room) Wait(label string) Button {
+	r.T.Helper()
+	var found *Button
+	r.Until("there is a button "+label, 60*time.Second, func() bool {
+		found = r.Find(label)
+		return found != nil
+	})
+	return *found
+}
+
+// Click presses a button and confirms where Slack asks.
+func (r *Room) Click(user string, b Button, stale bool) {
+	r.T.Helper()
+	body := map[string]any{"user": user, "channel": "C_INC", "ts": b.Message, "actionId": b.Action, "blockId": b.Block}
+	if stale {
+		body["stale"], body["value"], body["confirmed"] = true, b.Value, true
+	}
+	answer := r.Post("/user/click", body)
+	if answer["error"] == "needs_confirmation" {
+		body["confirmed"] = true
+		answer = r.Post("/user/click", body)
+	}
+	if answer["ok"] != true {
+		r.T.Fatalf("click %s: %v", b.Action, answer)
+	}
+}
+
+// Whispered waits for a sentence that only this person sees.
+func (r *Room) Whispered(user, says string) {
+	r.T.Helper()
+	r.Until(user+" is told: "+says, 15*time.Second, func() bool {
+		for _, m := range append(r.Messages(user, r.Root), r.Messages(user, "")...) {
+			var b strings.Builder
+			Words(&b, m["blocks"])
+			if m["is_ephemeral"] == true && strings.Contains(b.String(), says) {
+				return true
+			}
+		}
+		return false
+	})
+}
