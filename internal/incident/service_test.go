@@ -56,6 +56,12 @@ type cluster struct {
 	drift   error
 	failure error
 	gate    chan struct{} // when set, Apply waits for it
+
+	plan    func(wanted incident.Wanted) incident.Prepared // when set, what Prepare gives
+	sent    []string                                       // titles of the writes that were sent, each with its base
+	fail    map[string]error                               // title -> what Apply says
+	unwell  map[string]error                               // title -> what Settle says
+	arrived bool
 }
 
 func (c *cluster) Look(evidence.Target) incident.Look { return c }
@@ -76,6 +82,9 @@ func (c *cluster) Check(context.Context, string) (evidence.Bundle, error) {
 func (c *cluster) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.plan != nil {
+		return c.plan(wanted), nil
+	}
 	return incident.Prepared{Writes: []incident.Write{{Verb: "update", Object: incident.Object{Kind: "Queue", Name: "queue"},
 		Changes: wanted.Changes, Await: incident.Rollout, Title: "mend queue", DryRun: incident.DryRunAccepted, Base: fmt.Sprint(c.writes), Want: "mended",
 		Undo: []runbook.Change{{Kind: "break", Args: json.RawMessage(`{}`)}}}}, Holds: incident.Untold()}, nil
@@ -93,23 +102,26 @@ func (c *cluster) Apply(_ context.Context, _ evidence.Target, write incident.Wri
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failure != nil {
-		return "", c.failure
+	if err := errors.Join(c.failure, c.fail[write.Title]); err != nil {
+		return "", err
 	}
+	c.sent = append(c.sent, write.Title+" "+write.Base)
 	c.writes++
-	c.mended = c.works && write.Changes[0].Kind == "mend"
+	c.mended = c.works && len(write.Changes) > 0 && write.Changes[0].Kind == "mend"
 	return fmt.Sprint(c.writes), nil
 }
 
-func (c *cluster) Settle(_ context.Context, _ evidence.Target, _ incident.Write, progress func(string)) ([]string, error) {
+func (c *cluster) Settle(_ context.Context, _ evidence.Target, write incident.Write, progress func(string)) ([]string, error) {
 	progress("1 of 1 pods")
-	return []string{"1 pod"}, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return []string{"1 pod"}, c.unwell[write.Title]
 }
 
 func (c *cluster) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.mended, nil
+	return c.arrived, nil
 }
 
 // roles lets Ada diagnose and Bob and Cy apply.

@@ -117,7 +117,7 @@ func nearest(wrong string, known []string) string {
 // variables are the names that an expression may use here.
 func (l *language) variables() []string {
 	names := append(keys(l.bound), l.names...)
-	return append(names, "since")
+	return append(names, "since", "promised")
 }
 
 // functions are the functions and macros that have a name, not the operators.
