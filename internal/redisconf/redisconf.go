@@ -117,11 +117,30 @@ func Format(name string, args ...string) string {
 	return strings.Join(words, " ")
 }
 
+// quote writes an argument as Redis reads it back (sdscatrepr): in quotes
+// where it holds more than printable letters and plain signs.
 func quote(arg string) string {
-	if arg != "" && !strings.ContainsAny(arg, " \t\"'\\#\n\r") {
+	plain := arg != ""
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(arg) {
+		c := arg[i]
+		plain = plain && c > ' ' && c != 0x7f && !strings.ContainsRune("\"'\\#", rune(c))
+		switch at := strings.IndexByte("\n\r\t\b\a", c); {
+		case c == '"' || c == '\\':
+			b.WriteString("\\" + string(c))
+		case at >= 0:
+			b.WriteString("\\" + "nrtba"[at:at+1])
+		case c < ' ' || c == 0x7f:
+			fmt.Fprintf(&b, "\\x%02x", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	if plain {
 		return arg
 	}
-	return strconv.Quote(arg)
+	return b.String() + "\""
 }
 
 // Memory reads an amount of memory as Redis does: 1k is 1000 bytes, 1kb 1024,
