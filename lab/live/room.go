@@ -279,3 +279,73 @@ func (r *Room) Whispered(user, says string) {
 		return false
 	})
 }
+
+// Modal is the modal that a person has open.
+type Modal struct {
+	ID     string
+	Title  string
+	Text   string   // every word of it
+	Inputs []string // block and action of each input, as "block action"
+}
+
+// Modal gives the modal on top for a user; nil for none.
+func (r *Room) Modal(user string) *Modal {
+	r.T.Helper()
+	response, err := http.Get(r.page + "/user/view?user=" + user)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		View map[string]any `json:"view"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		r.T.Fatal(err)
+	}
+	if answer.View == nil {
+		return nil
+	}
+	found := &Modal{ID: fmt.Sprint(answer.View["id"])}
+	if title, ok := answer.View["title"].(map[string]any); ok {
+		found.Title = fmt.Sprint(title["text"])
+	}
+	var b strings.Builder
+	Words(&b, answer.View["blocks"])
+	found.Text = b.String()
+	blocks, _ := answer.View["blocks"].([]any)
+	for _, block := range blocks {
+		one, _ := block.(map[string]any)
+		if element, ok := one["element"].(map[string]any); ok && one["type"] == "input" {
+			found.Inputs = append(found.Inputs, fmt.Sprintf("%s %s", one["block_id"], element["action_id"]))
+		}
+	}
+	return found
+}
+
+// Submit fills in the inputs of a modal in their order and sends it. It
+// returns what the modal says is wrong, by block; nil when it was taken.
+func (r *Room) Submit(user string, m *Modal, answers ...string) map[string]any {
+	r.T.Helper()
+	values := map[string]map[string]string{}
+	for i, answer := range answers {
+		block, action, _ := strings.Cut(m.Inputs[i], " ")
+		values[block] = map[string]string{action: answer}
+	}
+	answer := r.Post("/user/submit", map[string]any{"user": user, "viewId": m.ID, "values": values})
+	if answer["ok"] != true {
+		r.T.Fatalf("submit %s: %v", m.Title, answer)
+	}
+	wrong, _ := answer["errors"].(map[string]any)
+	return wrong
+}
+
+// WaitModal waits until a user has a modal open.
+func (r *Room) WaitModal(user string) *Modal {
+	r.T.Helper()
+	var found *Modal
+	r.Until(user+" has a modal open", 15*time.Second, func() bool {
+		found = r.Modal(user)
+		return found != nil
+	})
+	return found
+}

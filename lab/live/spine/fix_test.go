@@ -3,13 +3,11 @@
 package spine
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"redis-session-bot/lab/faults"
 	"redis-session-bot/lab/live"
@@ -58,7 +56,7 @@ func TestFaults(t *testing.T) {
 // fixAndUndo walks from the command to a verified fix and back.
 func fixAndUndo(p *live.Patient) {
 	p.T.Helper()
-	before := objects(p)
+	before := p.Objects()
 	r := p.Serve()
 	r.Diagnose("U_RESPONDER")
 	r.Click("U_RESPONDER", r.Wait("Run all"), false)
@@ -70,30 +68,9 @@ func fixAndUndo(p *live.Patient) {
 	}
 	r.Click("U_APPROVER", r.Wait("Undo"), false)
 	r.Until("the plan is undone", 120*time.Second, func() bool { return strings.Contains(r.Seen(true), "undo plan 1 · applied") })
-	if diff := cmp.Diff(before, objects(p)); diff != "" {
+	if diff := cmp.Diff(before, p.Objects()); diff != "" {
 		p.T.Errorf("after the undo the objects are not what they were (-before +after):\n%s", diff)
 	}
-}
-
-// objects is what a plan may change: the workload's spec and the file.
-func objects(p *live.Patient) map[string]any {
-	p.T.Helper()
-	ctx := context.Background()
-	configMap, err := p.Copy.Clients.CoreV1().ConfigMaps(p.Namespace).Get(ctx, workload.RedisConfig, metav1.GetOptions{})
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	all := map[string]any{"config": configMap.Data}
-	if deployment, err := p.Copy.Clients.AppsV1().Deployments(p.Namespace).Get(ctx, workload.Redis, metav1.GetOptions{}); err == nil {
-		all["workload"] = deployment.Spec
-		return all
-	}
-	set, err := p.Copy.Clients.AppsV1().StatefulSets(p.Namespace).Get(ctx, workload.Redis, metav1.GetOptions{})
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	all["workload"] = set.Spec
-	return all
 }
 
 // TestWithoutAnAPIServer: nobody answers, and the bot says so in one sentence.

@@ -49,10 +49,10 @@ func TestRefusals(t *testing.T) {
 	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, "config-error"); err != nil {
 		t.Fatal(err)
 	}
-	before := objects(p)
+	before := p.Objects()
 	unchanged := func(when string) {
 		t.Helper()
-		if diff := cmp.Diff(before, objects(p)); diff != "" {
+		if diff := cmp.Diff(before, p.Objects()); diff != "" {
 			t.Fatalf("%s: something was written:\n%s", when, diff)
 		}
 	}
@@ -78,7 +78,7 @@ func TestRefusals(t *testing.T) {
 	if err := p.Copy.EditConfig(t.Context(), "kubectl-edit", func(text string) string { return text + "# a note\n" }); err != nil {
 		t.Fatal(err)
 	}
-	before = objects(p)
+	before = p.Objects()
 	r.Click("U_APPROVER", first, false)
 	r.Until("the drift is told", 20*time.Second, func() bool {
 		return strings.Contains(r.Seen(true), "Nothing was changed: "+workload.RedisConfig+" was edited by kubectl-edit")

@@ -1,0 +1,196 @@
+// Package fixes breaks a real store in every way that the lab knows, on both
+// shapes, and mends it through Slack alone: diagnose, plan, apply, verified,
+// and back again.
+package fixes
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/live"
+	"redis-session-bot/lab/workload"
+)
+
+var record = flag.Bool("record", false, "write the table of docs/fixes.md")
+
+// canary is every store's password: nothing that anybody sees may hold it.
+const canary = "canary-fixes-52ab9e"
+
+const (
+	mostClicks = 4
+	// mostBeside is how much longer than the cluster's own rollout a fix may take.
+	mostBeside = 90 * time.Second
+)
+
+// TestMain tries more stores at once than there are cores: they mostly wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// TestFixes: for every fault on every shape the incident's message leads to
+// the fix, or says what a person must do.
+func TestFixes(t *testing.T) {
+	var mu sync.Mutex
+	var rows []row
+	tried := 0
+	t.Run("of", func(t *testing.T) {
+		for _, fault := range faults.Names() {
+			for _, shape := range workload.Shapes() {
+				name := fault + " on " + shape
+				if _, ok := wayOf(fault, shape); !ok || testing.Short() && !slices.Contains(sample, name) {
+					continue
+				}
+				tried++
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					one := mend(t, fault, shape)
+					mu.Lock()
+					defer mu.Unlock()
+					rows = append(rows, one)
+				})
+			}
+		}
+	})
+	if testing.Short() && tried != len(sample) {
+		t.Errorf("the sample names %d faults, %d of them exist", len(sample), tried)
+	}
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.fault+a.shape, b.fault+b.shape) })
+	t.Log("\n" + table(rows))
+	if *record && !t.Failed() {
+		if err := os.WriteFile(filepath.Join("..", "..", "..", "docs", "fixes.md"), []byte(document(rows)), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// mend breaks one store and mends it.
+func mend(t *testing.T, fault, shape string) row {
+	one := row{fault: fault, shape: shape}
+	way, _ := wayOf(fault, shape)
+	p := live.Admit(t, "fix-"+strings.ReplaceAll(fault, "/", "-")+"-"+shape[:6], shape, canary)
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, fault); err != nil {
+		t.Fatal(err)
+	}
+	before := p.Objects()
+	r := p.Serve()
+	t.Cleanup(func() {
+		if strings.Contains(r.Transcript("U_RESPONDER")+r.Log.String(), canary) {
+			t.Error("the password stands in a message or in the log")
+		}
+	})
+	began := time.Now()
+	r.Diagnose("U_RESPONDER")
+	r.Click("U_RESPONDER", r.Wait("Run all"), false)
+	one.clicks = 1
+	r.Until("every step has run", 60*time.Second, func() bool { return r.Find("Run all again") != nil })
+	if way.plan == "" {
+		byHand(t, r, way)
+		one.fix = "by hand: " + way.hands
+		return one
+	}
+	one.fix = way.plan
+	applied := plan(t, r, way, &one)
+	r.Until("the store is fixed", 5*time.Minute, func() bool { return strings.Contains(r.Seen(false), "Fixed at") })
+	one.took = time.Since(began)
+	one.rollout = p.Settled().Sub(applied)
+	one.judge(t)
+	if d, code, output := p.Diagnose(); code != 0 || d.Verdict.Scenario != "healthy" {
+		t.Errorf("after the fix: exit %d\n%s", code, output)
+	}
+	if way.stays != "" {
+		one.undo = "no: " + way.stays
+		return one
+	}
+	undo(t, r, way)
+	one.undo = "equal"
+	if diff := cmp.Diff(before, p.Objects()); diff != "" {
+		one.undo = "**differs**"
+		t.Errorf("after the undo the objects are not what they were (-before +after):\n%s", diff)
+	}
+	return one
+}
+
+// byHand holds that no button offers a change, and that the message says what
+// to do.
+func byHand(t *testing.T, r *live.Room, way way) {
+	if b := r.Find("Plan:"); b != nil {
+		t.Errorf("a plan is offered: %s", b.Value)
+	}
+	if seen := r.Seen(false); !strings.Contains(seen, way.hands) {
+		t.Errorf("the message does not say %q:\n%s", way.hands, seen)
+	}
+}
+
+// plan presses the plan's button and applies it, and returns when that was.
+func plan(t *testing.T, r *live.Room, way way, one *row) time.Time {
+	r.Click("U_RESPONDER", r.Wait("Plan: "+way.plan), false)
+	apply := r.Wait("Apply")
+	one.clicks += 2
+	r.Click("U_APPROVER", apply, false)
+	one.clicks++ // the confirmation, or the workload's name
+	applied := time.Now()
+	if way.typed {
+		modal := r.WaitModal("U_APPROVER")
+		if wrong := r.Submit("U_APPROVER", modal, "something else"); len(wrong) == 0 {
+			t.Error("another word than the workload's name was taken")
+		}
+		if wrong := r.Submit("U_APPROVER", modal, workload.Redis); len(wrong) > 0 {
+			t.Errorf("the workload's name was refused: %v", wrong)
+		}
+	}
+	return applied
+}
+
+func undo(t *testing.T, r *live.Room, way way) {
+	r.Click("U_APPROVER", r.Wait("Undo"), false)
+	if modal := r.Modal("U_APPROVER"); modal != nil {
+		if wrong := r.Submit("U_APPROVER", modal, workload.Redis); len(wrong) > 0 {
+			t.Errorf("the undo was refused: %v", wrong)
+		}
+	}
+	r.Until("the plan is undone", 4*time.Minute, func() bool { return strings.Contains(r.Seen(true), "undo plan 1 · applied") })
+}
+
+// row is one line of the table.
+type row struct {
+	fault, shape, fix, undo string
+	clicks                  int
+	took, rollout           time.Duration
+}
+
+// judge holds a row against what it may cost.
+func (r row) judge(t *testing.T) {
+	if r.clicks > mostClicks {
+		t.Errorf("%d clicks", r.clicks)
+	}
+	if beside := r.took - r.rollout; beside > mostBeside {
+		t.Errorf("%s beside the %s of the rollout", beside.Round(time.Second), r.rollout.Round(time.Second))
+	}
+}
+
+func table(rows []row) string {
+	var b strings.Builder
+	b.WriteString("| fault | shape | fix | clicks | seconds | of them the rollout | after the undo |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, r := range rows {
+		if r.took == 0 {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | | | | |\n", r.fault, r.shape, r.fix)
+			continue
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %.0f | %.0f | %s |\n", r.fault, r.shape, r.fix, r.clicks, r.took.Seconds(), r.rollout.Seconds(), r.undo)
+	}
+	return b.String()
+}

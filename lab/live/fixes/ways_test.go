@@ -1,0 +1,41 @@
+package fixes
+
+import "redis-session-bot/lab/workload"
+
+// way is how a fault is mended through Slack.
+type way struct {
+	plan  string // how the label of the plan's button goes on after "Plan: "; "" where a person must mend it
+	hands string // what the message says to that person
+	typed bool   // data is lost: the workload's name is typed
+	stays string // why it is not undone; "" where it is
+}
+
+// sample is what -short tries: one way through each change.
+var sample = []string{"config-error on deployment", "out-of-memory on statefulset", "bad-rollout on deployment"}
+
+// ways are by fault, or by fault and shape where the shapes differ.
+var ways = map[string]way{
+	"config-error":   {plan: "repair the configuration"},
+	"out-of-memory":  {plan: "give it more memory"},
+	"bad-rollout":    {plan: "roll back"},
+}
+
+func wayOf(fault, shape string) (way, bool) {
+	if found, ok := ways[fault+" on "+shape]; ok {
+		return found, true
+	}
+	found, ok := ways[fault]
+	return found, ok
+}
+
+// document is docs/fixes.md.
+func document(rows []row) string {
+	return `# What was mended, and how
+
+Each fault was done to a real Redis on a real Kubernetes, on ` + workload.Deployment + ` and ` + workload.StatefulSet + `, and
+mended through Slack alone. Made by
+
+    make fixes
+
+` + table(rows)
+}

@@ -1,0 +1,65 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"redis-session-bot/lab/workload"
+)
+
+// Objects is what a plan may change: the specs of both workloads and of the
+// Service, and the files of both ConfigMaps. What does not exist is nil.
+func (p *Patient) Objects() map[string]any {
+	p.T.Helper()
+	ctx := context.Background()
+	all := map[string]any{}
+	take := func(name string, content any, err error) {
+		if err != nil && !apierrors.IsNotFound(err) {
+			p.T.Fatal(err)
+		}
+		if err == nil {
+			all[name] = content
+		}
+	}
+	for _, name := range []string{workload.Redis, workload.Agent} {
+		deployment, err := p.Copy.Clients.AppsV1().Deployments(p.Namespace).Get(ctx, name, metav1.GetOptions{})
+		take("Deployment/"+name, deployment.Spec, err)
+		set, err := p.Copy.Clients.AppsV1().StatefulSets(p.Namespace).Get(ctx, name, metav1.GetOptions{})
+		take("StatefulSet/"+name, set.Spec, err)
+		service, err := p.Copy.Clients.CoreV1().Services(p.Namespace).Get(ctx, name, metav1.GetOptions{})
+		take("Service/"+name, service.Spec, err)
+	}
+	maps, err := p.Copy.Clients.CoreV1().ConfigMaps(p.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	for _, one := range maps.Items {
+		all[fmt.Sprintf("ConfigMap/%s", one.Name)] = one.Data
+	}
+	return all
+}
+
+// Settled is when the newest pod of either workload became ready.
+func (p *Patient) Settled() time.Time {
+	p.T.Helper()
+	var newest time.Time
+	for _, app := range []string{workload.Redis, workload.Agent} {
+		pods, err := p.Copy.Pods(context.Background(), app)
+		if err != nil {
+			p.T.Fatal(err)
+		}
+		for _, pod := range pods {
+			for _, condition := range pod.Status.Conditions {
+				if condition.Type == corev1.PodReady && condition.LastTransitionTime.After(newest) {
+					newest = condition.LastTransitionTime.Time
+				}
+			}
+		}
+	}
+	return newest
+}
