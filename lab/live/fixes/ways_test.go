@@ -15,9 +15,9 @@ var sample = []string{"config-error on deployment", "out-of-memory on statefulse
 
 // ways are by fault, or by fault and shape where the shapes differ.
 var ways = map[string]way{
-	"config-error":   {plan: "repair the configuration"},
-	"out-of-memory":  {plan: "give it more memory"},
-	"bad-rollout":    {plan: "roll back"},
+	"config-error":  {plan: "repair the configuration"},
+	"out-of-memory": {plan: "give it more memory"},
+	"bad-rollout":   {plan: "roll back"},
 }
 
 func wayOf(fault, shape string) (way, bool) {
