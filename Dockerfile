@@ -14,5 +14,7 @@ FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /bot /bot
 USER 65532:65532
+# Incidents are kept in a file: mount a volume here.
+ENV REDIS_SESSION_BOT_STORE_PATH=/var/lib/redis-session-bot/incidents.db
 ENTRYPOINT ["/bot"]
 CMD ["serve"]

@@ -11,8 +11,10 @@ import (
 	"redis-session-bot/internal/commands"
 	"redis-session-bot/internal/config"
 	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/k8s"
 	"redis-session-bot/internal/slack"
+	"redis-session-bot/internal/store/bolt"
 	"redis-session-bot/internal/store/memory"
 )
 
@@ -42,7 +44,7 @@ verdict and the plan are shown, and nothing can be applied.`,
 // checkWithin bounds the questions to Slack at start.
 const checkWithin = 30 * time.Second
 
-func serve(ctx context.Context, c config.Config, from string) error {
+func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	book, err := loadRunbook(c.Runbook)
 	if err != nil {
 		return exit{exitUsage, err}
@@ -68,7 +70,16 @@ func serve(ctx context.Context, c config.Config, from string) error {
 	if len(wrong) > 0 {
 		return exit{exitUsage, errors.Join(wrong...)}
 	}
-	incidents := service(ctx, c, book, &memory.Store{}, app.Roles(), log)
+	var store incident.Store = &memory.Store{} // a recorded incident is not one
+	if recorded == nil {
+		file, err := bolt.Open(c.Store.Path)
+		if err != nil {
+			return exit{exitUsage, err}
+		}
+		defer func() { failed = errors.Join(failed, file.Close()) }()
+		store = file
+	}
+	incidents := service(ctx, c, book, store, app.Roles(), log)
 	incidents.Changed = app.Changed
 	if recorded != nil {
 		incidents.Cluster = recorded

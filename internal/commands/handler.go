@@ -56,7 +56,7 @@ func (h *Handler) Handle(ctx context.Context, r Request) Reply {
 		}
 		return whisper("%s", refusal.Says)
 	case errors.Is(err, incident.ErrNotFound):
-		return whisper("That incident is not known any more: the bot has been restarted since. Type /%s diagnose to begin a new one.", h.Command)
+		return whisper("That incident is not known here: it is kept in another store, or was taken out. Type /%s diagnose to begin a new one.", h.Command)
 	}
 	h.Log.Error("request", "incident", r.Incident, "actor", r.Actor.ID, "action", r.Action, "text", r.Text, "err", err)
 	return whisper("That did not work: %s. Nothing was changed. Try once more; the bot's log has the whole error.", err)

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"reflect"
 	"sort"
 	"strings"
@@ -30,6 +31,7 @@ type Config struct {
 	Targets    []evidence.Target `mapstructure:"targets"`
 	Slack      Slack             `mapstructure:"slack"`
 	Roles      Roles             `mapstructure:"roles"`
+	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
 	Log        Log               `mapstructure:"log"`
 }
@@ -49,6 +51,11 @@ type Slack struct {
 type Roles struct {
 	Responders []string `mapstructure:"responders"`
 	Approvers  []string `mapstructure:"approvers"`
+}
+
+// Store is where incidents are kept.
+type Store struct {
+	Path string `mapstructure:"path"` // a file; absolute once it is loaded
 }
 
 // Limits bound how long things may take.
@@ -76,6 +83,7 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("slack.channels", []string{})
 	v.SetDefault("roles.responders", []string{})
 	v.SetDefault("roles.approvers", []string{})
+	v.SetDefault("store.path", "incidents.db")
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
 	v.SetDefault("limits.rollout", "3m")
@@ -118,6 +126,9 @@ func Load(file string) (Config, error) {
 	if err := c.readTokens(); err != nil {
 		return Config{}, err
 	}
+	if err := c.Store.locate(file); err != nil {
+		return Config{}, err
+	}
 	return c, c.check(file)
 }
 
@@ -153,6 +164,22 @@ func (c *Config) readTokens() error {
 	if url := os.Getenv("SLACK_API_URL"); url != "" {
 		c.Slack.APIURL = url
 	}
+	return nil
+}
+
+// locate makes the path absolute: it is relative to the folder of config.yaml.
+func (s *Store) locate(file string) error {
+	if s.Path == "" {
+		return fmt.Errorf("%s: store.path: name the file that incidents are kept in", file)
+	}
+	if filepath.IsAbs(s.Path) {
+		return nil
+	}
+	folder, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return fmt.Errorf("store.path: %w", err)
+	}
+	s.Path = filepath.Join(folder, s.Path)
 	return nil
 }
 

@@ -23,8 +23,10 @@ type Room struct {
 	T    *testing.T
 	Root string // timestamp of the incident's message
 
-	page string
-	Log  *safeBuffer // what the bot has logged
+	page    string
+	command func() *exec.Cmd
+	bot     *exec.Cmd
+	Log     *safeBuffer // what the bot has logged
 }
 
 type safeBuffer struct {
@@ -60,20 +62,21 @@ func (p *Patient) Serve() *Room {
 		p.T.Fatal(err)
 	}
 	r := &Room{T: p.T, page: strings.TrimSuffix(ready.Page, "/"), Log: &safeBuffer{}}
-	command := exec.Command(p.Bot, "serve", "--config", config)
-	command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+p.Kubeconfig)
-	command.Stdout, command.Stderr = r.Log, r.Log
-	if err := command.Start(); err != nil {
-		p.T.Fatal(err)
+	r.command = func() *exec.Cmd {
+		command := exec.Command(p.Bot, "serve", "--config", config)
+		command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+p.Kubeconfig)
+		command.Stdout, command.Stderr = r.Log, r.Log
+		return command
 	}
+	r.Start()
 	p.T.Cleanup(func() {
 		if p.T.Failed() {
 			p.T.Logf("the bot's log:\n%s", r.Log)
 		}
-		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		if err := r.bot.Process.Signal(syscall.SIGTERM); err != nil {
 			p.T.Errorf("stop the bot: %v", err)
 		}
-		if err := command.Wait(); err != nil {
+		if err := r.bot.Wait(); err != nil {
 			p.T.Errorf("the bot ended with %v", err)
 		}
 		if violations := workspace.Violations(); len(violations) > 0 {
@@ -84,8 +87,30 @@ func (p *Patient) Serve() *Room {
 		}
 		cancel()
 	})
-	r.Until("the bot is connected", 20*time.Second, func() bool { return strings.Contains(r.Log.String(), "connected to Slack") })
 	return r
+}
+
+// Start starts the bot and waits until it is connected.
+func (r *Room) Start() {
+	r.T.Helper()
+	before := strings.Count(r.Log.String(), connected)
+	r.bot = r.command()
+	if err := r.bot.Start(); err != nil {
+		r.T.Fatal(err)
+	}
+	r.Until("the bot is connected", 20*time.Second, func() bool { return strings.Count(r.Log.String(), connected) > before })
+}
+
+// connected is what the bot logs once it can be talked to.
+const connected = "connected to Slack"
+
+// Kill ends the bot without a warning, as a node that dies does.
+func (r *Room) Kill() {
+	r.T.Helper()
+	if err := r.bot.Process.Kill(); err != nil {
+		r.T.Fatal(err)
+	}
+	_ = r.bot.Wait() // it says that it was killed
 }
 
 // Until waits for what must become true.
