@@ -11,7 +11,7 @@ LAB = $$(go list ./... | grep -v /cmd/kube)
 # What is tried on the machine's one cluster; lab/cluster makes one of its own.
 LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$)
 
-.PHONY: help build lab try demo test test-long lint verdicts pictures go set-up bench
+.PHONY: help build lab try demo test test-long lint verdicts fixes pictures go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,10 +55,10 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 
-test-long: test ## everything of test, every fault and its verdict, the life of a cluster, and the fuzz targets for a minute each
+test-long: test ## everything of test, every fault, its verdict and its fix, the life of a cluster, and the fuzz targets for a minute each
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
 	@bin/lab up --cluster-only
-	(cd lab && go test -count=1 -timeout 90m ./faults ./live/verdicts); result=$$?; bin/lab down; exit $$result
+	(cd lab && go test -count=1 -timeout 120m ./faults ./live/verdicts ./live/fixes); result=$$?; bin/lab down; exit $$result
 	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
 	  internal/commands:FuzzHandle internal/slack:FuzzBlocks; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
@@ -67,6 +67,13 @@ verdicts: build lab ## break a store in every way and hold the verdict against i
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
 	bin/lab up --cluster-only || exit 1; \
 	(cd lab && go test -count=1 -timeout 60m -v -run TestVerdicts ./live/verdicts -args -record); result=$$?; \
+	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
+	exit $$result
+
+fixes: build lab ## break a store in every way and mend it through Slack; records docs/fixes.md
+	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
+	bin/lab up --cluster-only || exit 1; \
+	(cd lab && go test -count=1 -timeout 90m -v -run TestFixes ./live/fixes -args -record); result=$$?; \
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 
