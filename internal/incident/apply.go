@@ -368,7 +368,10 @@ func (s *Service) Decide(ctx context.Context, id string, actor Actor, number int
 			}
 			s.note(inc, actor, "plan %d, write %d: %s", number, n+1, map[bool]string{true: "it has arrived", false: "it has not arrived"}[arrived[n]])
 		}
-		if !slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status != Done }) {
+		switch {
+		case !slices.ContainsFunc(plan.Writes, written):
+			plan.Trouble, inc.State = "Nothing was changed: the write has not arrived. Make a new plan.", Walking
+		case !slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status != Done }):
 			plan.State, plan.Trouble = Applied, ""
 		}
 		return nil
