@@ -25,6 +25,8 @@ const (
 	actClose    = "close"
 	actGoOn     = "go-on"
 	actDecide   = "decide"
+	actEdit     = "edit"
+	actHandOver = "hand-over"
 )
 
 // value packs the IDs that a button carries.
@@ -52,16 +54,14 @@ func number(word string) int {
 }
 
 func applyButton(inc incident.Incident, plan incident.Plan) Button {
-	style := Primary
-	if len(plan.Cautions) > 0 {
-		style = Danger
+	button := Button{ID: actApply, Value: value(inc.ID, plan.Number, plan.Digest), Label: "Apply …", Style: Primary}
+	if plan.Loses() {
+		button.Style = Danger // it opens a Form
+		return button
 	}
 	text := fmt.Sprintf("Plan %d for %s: %s. %s", plan.Number, inc.Target, plan.Action, undoWord(plan))
-	if len(plan.Cautions) > 0 {
-		text = plan.Cautions[0] + " " + text
-	}
-	return Button{ID: actApply, Value: value(inc.ID, plan.Number, plan.Digest), Label: "Apply …", Style: style,
-		Confirm: &Confirm{Title: fmt.Sprintf("Apply plan %d?", plan.Number), Text: text, Yes: "Apply", No: "Not now"}}
+	button.Confirm = &Confirm{Title: fmt.Sprintf("Apply plan %d?", plan.Number), Text: text, Yes: "Apply", No: "Not now"}
+	return button
 }
 
 func undoButton(inc incident.Incident, plan incident.Plan) Button {

@@ -11,6 +11,7 @@ import (
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
 )
 
 // Handler turns requests into calls on incidents.
@@ -37,8 +38,9 @@ func (h *Handler) verbs() []verb {
 	}
 }
 
-// Handle answers one request. It returns at once; what a request sets going
-// shows in the incident's own messages.
+// Handle answers one request. What a request sets going shows in the
+// incident's own messages; it returns at once, but for a measure that has to
+// read the evidence first.
 func (h *Handler) Handle(ctx context.Context, r Request) Reply {
 	run := h.word
 	if r.Action != "" {
@@ -48,22 +50,38 @@ func (h *Handler) Handle(ctx context.Context, r Request) Reply {
 	if err == nil {
 		return reply
 	}
+	input, says := h.sentence(r, err)
+	if r.Answers != nil {
+		return Reply{Wrong: map[string]string{input: says}}
+	}
+	return whisper("%s", says)
+}
+
+// sentence is what the person reads of an error, and the input that it is
+// about; "" for none in particular.
+func (h *Handler) sentence(r Request, err error) (input, says string) {
 	var refusal *incident.Refusal
+	var bad *runbook.BadInput
 	switch {
+	case errors.As(err, &bad):
+		return bad.Input, ordinary(bad.Says)
 	case errors.As(err, &refusal):
 		if refusal.Err != nil {
 			h.Log.Warn("refused", "incident", r.Incident, "actor", r.Actor.ID, "err", err)
 		}
-		return whisper("%s", refusal.Says)
+		return "", refusal.Says
 	case errors.Is(err, incident.ErrNotFound):
-		return whisper("That incident is not known here: it is kept in another store, or was taken out. Type /%s diagnose to begin a new one.", h.Command)
+		return "", fmt.Sprintf("That incident is not known here: it is kept in another store, or was taken out. Type /%s diagnose to begin a new one.", h.Command)
 	}
 	h.Log.Error("request", "incident", r.Incident, "actor", r.Actor.ID, "action", r.Action, "text", r.Text, "err", err)
-	return whisper("That did not work: %s. Nothing was changed. Try once more; the bot's log has the whole error.", err)
+	return "", fmt.Sprintf("That did not work: %s. Nothing was changed. Try once more; the bot's log has the whole error.", err)
 }
 
 // word runs what somebody typed.
 func (h *Handler) word(ctx context.Context, r Request) (Reply, error) {
+	if r.Command != "" && r.Command != h.Command {
+		return whisper("I answer to /%s, not to /%s.", h.Command, cutTo(r.Command, 40)), nil
+	}
 	first, rest, _ := strings.Cut(strings.TrimSpace(r.Text), " ")
 	first = strings.ToLower(first)
 	if first == "" {
@@ -75,6 +93,12 @@ func (h *Handler) word(ctx context.Context, r Request) (Reply, error) {
 			return verb.run(ctx, r, strings.TrimSpace(rest))
 		}
 		names = append(names, verb.name)
+	}
+	if fix, words, ok := h.measureOf(r.Text); ok {
+		return h.measure(ctx, r, fix, words)
+	}
+	for _, fix := range h.measures() {
+		names = append(names, Verb(fix.Ref, h.measures()))
 	}
 	return whisper("I do not know %q. Did you mean /%s %s? Type /%s help for all of it.", cutTo(first, 40), h.Command, nearest(first, names), h.Command), nil
 }
@@ -151,7 +175,11 @@ func (h *Handler) status(ctx context.Context, r Request, _ string) (Reply, error
 	if len(text) == 0 {
 		text = say("Nothing is open. /%s diagnose begins a diagnosis.", h.Command)
 	}
+	text, undo := h.debts(text, all)
 	view := sayOnly(text)
+	if len(undo) > 0 {
+		view.Parts = append(view.Parts, Buttons{undo})
+	}
 	return Reply{Whisper: &view}, nil
 }
 
@@ -159,6 +187,9 @@ func (h *Handler) help(context.Context, Request, string) (Reply, error) {
 	text := say("").strong("/" + h.Command)
 	for _, verb := range h.verbs() {
 		text = text.say("\n").mono("/"+h.Command+" "+verb.name).say("  %s", strings.ReplaceAll(verb.help, "`", ""))
+	}
+	for _, fix := range h.measures() {
+		text = text.say("\n").mono("/"+h.Command+" "+usage(fix, h.measures())).say("  %s; shows a plan first", fix.Action)
 	}
 	text = text.say("\nIn a thread, mention me instead: @bot diagnose. I change nothing before somebody who may presses Apply.")
 	var names []string

@@ -26,9 +26,11 @@ func (h *Handler) press(ctx context.Context, r Request) (Reply, error) {
 	case actTakeOver:
 		return Reply{}, s.TakeOver(ctx, id, r.Actor)
 	case actPlan:
-		return Reply{}, s.MakePlan(ctx, id, r.Actor, second, nil)
+		return h.plan(ctx, r, id, second)
+	case actEdit:
+		return h.edit(ctx, r, id, number(second), third)
 	case actApply:
-		return Reply{}, s.ApplyPlan(ctx, id, r.Actor, number(second), third)
+		return h.apply(ctx, r, id, number(second), third)
 	case actCancel:
 		return Reply{}, s.CancelPlan(ctx, id, r.Actor, number(second))
 	case actUndo:
@@ -37,6 +39,8 @@ func (h *Handler) press(ctx context.Context, r Request) (Reply, error) {
 		return Reply{}, s.GoOn(ctx, id, r.Actor, number(second), third)
 	case actDecide:
 		return Reply{}, s.Decide(ctx, id, r.Actor, number(second))
+	case actHandOver:
+		return Reply{}, s.HandOver(ctx, id, r.Actor, number(second))
 	case actClose:
 		return Reply{}, s.Close(ctx, id, r.Actor)
 	case actCauses:

@@ -21,7 +21,7 @@ func (h *Handler) Messages(inc incident.Incident) []Message {
 		}
 	}
 	for _, plan := range inc.Plans {
-		messages = append(messages, h.planMessage(inc, plan))
+		messages = append(messages, h.planMessages(inc, plan)...)
 	}
 	return messages
 }
@@ -43,11 +43,45 @@ func (h *Handler) incidentView(inc incident.Incident) View {
 		view.Parts = append(view.Parts, verdictParts(book, inc)...)
 		view.Parts = append(view.Parts, result...)
 	}
+	if text := h.planLine(inc); len(text) > 0 {
+		view.Parts = append(view.Parts, Paragraph{text})
+	}
 	view.Parts = append(view.Parts, Note{walkedBy(inc)})
 	if buttons := h.incidentButtons(book, inc); len(buttons) > 0 {
 		view.Parts = append(view.Parts, Buttons{buttons})
 	}
 	return view
+}
+
+// planLine says that a plan waits in the thread and for whom, or who approved
+// the newest one.
+func (h *Handler) planLine(inc incident.Incident) Text {
+	plan := newest(inc)
+	if plan == nil || inc.State == incident.Closed {
+		return nil
+	}
+	text := say("").strong(fmt.Sprintf("Plan %d", plan.Number))
+	switch plan.State {
+	case incident.Preparing:
+		return text.say(" is being prepared in the thread: %s.", plan.Action)
+	case incident.Proposed:
+		text = text.say(" waits in the thread: %s. ", plan.Action)
+		if incident.NotAsked(*plan) {
+			return text.say("It is only shown.")
+		}
+		if !incident.Accepted(*plan) {
+			return text.say("The API server refuses a part of it.")
+		}
+		return h.mayApply(text)
+	case incident.Applied:
+		return text.say(": %s. Approved by ", plan.Action).who(plan.Approved)
+	case incident.Failed, incident.Drifted, incident.Uncertain:
+		if inc.State == incident.NotFixed {
+			return nil // said above
+		}
+		return text.say(": %s. The thread says how it ended, and the way on.", planWord(*plan))
+	}
+	return nil // what is being applied is shown with its progress
 }
 
 // impactLine is what the users notice; nothing any more once it is fixed.
@@ -216,16 +250,26 @@ func resultParts(inc incident.Incident) []Part {
 		text := say("").emoji(emojiOK).say(" ").strong("Fixed").say(" at ").clock(lastEntry(inc)).say(", %s after the start. Verified:", minutes(lastEntry(inc).Sub(inc.Since)))
 		return []Part{Rule{}, Paragraph{outcomes(text, inc)}}
 	case incident.NotFixed:
-		text := say("").emoji(emojiFail).say(" ").strong("Applied, but not fixed.")
-		if plan := newest(inc); plan != nil && plan.State == incident.Uncertain {
-			text = say("").emoji(emojiUnknown).say(" ").strong(fmt.Sprintf("Nobody knows whether plan %d was applied.", plan.Number))
-		}
-		if plan := newest(inc); plan != nil && plan.Trouble != "" {
-			text = text.say(" %s", ordinary(plan.Trouble))
-		}
-		return []Part{Rule{}, Paragraph{outcomes(text, inc)}}
+		return []Part{Rule{}, Paragraph{outcomes(notFixed(newest(inc)), inc)}}
 	}
 	return nil
+}
+
+// notFixed says how the newest plan ended.
+func notFixed(plan *incident.Plan) Text {
+	switch {
+	case plan == nil:
+		return say("").emoji(emojiFail).say(" ").strong("Not fixed.")
+	case plan.State == incident.Uncertain || stopped(*plan):
+		text := say("").emoji(troubleEmoji(*plan)).say(" ").strong(fmt.Sprintf("Plan %d: %s.", plan.Number, planWord(*plan)))
+		text = append(text.say(" "), stoppedAt(*plan)...)
+		return text.say(" %s\nThe way on is on its card in the thread.", ordinary(plan.Trouble))
+	}
+	text := say("").emoji(emojiFail).say(" ").strong("Applied, but not fixed.")
+	if plan.Trouble != "" {
+		text = text.say(" %s", ordinary(plan.Trouble))
+	}
+	return text
 }
 
 func progress(inc incident.Incident) Text {
@@ -234,9 +278,12 @@ func progress(inc incident.Incident) Text {
 		return nil
 	}
 	text := say("").emoji(emojiRunning).say(" ").strong(fmt.Sprintf("Applying plan %d", plan.Number)).say(", approved by ").who(plan.Approved)
-	for _, write := range plan.Writes {
-		if write.Progress != "" {
-			text = text.say("\n%s", write.Progress)
+	for i, write := range plan.Writes {
+		switch {
+		case write.Progress != "":
+			return text.say("\n%d of %d: %s. %s", i+1, len(plan.Writes), write.Title, ordinary(write.Progress))
+		case write.Status == incident.Sending:
+			return text.say("\n%d of %d: %s", i+1, len(plan.Writes), write.Title)
 		}
 	}
 	return text

@@ -7,49 +7,80 @@ import (
 	"redis-session-bot/internal/incident"
 )
 
-// shownDiff is how many lines of one diff a card shows; the rest is in a file.
-const shownDiff = 40
+// shownDiff is how many lines of one diff a card shows, and shownDiffs how
+// many of all of them; the rest is in a file.
+const (
+	shownDiff  = 40
+	shownDiffs = 100
+)
+
+// planMessages are the card of a plan, and the call for help where it was
+// handed over.
+func (h *Handler) planMessages(inc incident.Incident, plan incident.Plan) []Message {
+	messages := []Message{h.planMessage(inc, plan)}
+	if plan.HandedBy.ID != "" {
+		messages = append(messages, h.handOverMessage(inc, plan))
+	}
+	return messages
+}
 
 func (h *Handler) planMessage(inc incident.Incident, plan incident.Plan) Message {
 	view := View{Summary: fmt.Sprintf("Plan %d: %s, %s", plan.Number, plan.Action, planWord(plan)), Parts: []Part{Paragraph{planHead(plan)}}}
+	add := func(text Text) { view.Parts = append(view.Parts, Paragraph{text}) }
 	message := Message{Key: fmt.Sprintf("plan/%d", plan.Number), Thread: true}
-	var full strings.Builder
-	long := false
-	for i, write := range plan.Writes {
-		view.Parts = append(view.Parts, Paragraph{writeLine(i+1, write, plan)})
-		if plan.State == incident.Proposed || plan.State == incident.Drifted {
-			view.Parts = append(view.Parts, diffParts(write)...)
+	open := plan.State == incident.Proposed
+	if open {
+		for _, loss := range losses(plan) {
+			add(say("").emoji(emojiLoss).say(" ").strong("Data loss: " + stop(loss)))
 		}
-		long = long || strings.Count(write.Diff, "\n") > shownDiff
-		fmt.Fprintf(&full, "# %d  %s\n# by hand: %s\n%s\n", i+1, write.Title, write.Kubectl, write.Diff)
 	}
-	for _, caution := range plan.Cautions {
-		view.Parts = append(view.Parts, Paragraph{say("").emoji("rotating_light").say(" ").strong("Data loss: ").say("%s", caution)})
-	}
-	for _, warning := range plan.Warnings {
-		view.Parts = append(view.Parts, Paragraph{say("").emoji(emojiWarn).say(" %s", ordinary(warning))})
-	}
-	if plan.Trouble != "" {
-		view.Parts = append(view.Parts, Paragraph{say("").emoji(troubleEmoji(plan)).say(" %s", ordinary(plan.Trouble))})
-	}
-	if plan.State == incident.Proposed {
+	view.Parts = append(view.Parts, writeParts(plan)...)
+	if open {
 		if text := holds(plan.Holds); len(text) > 0 {
-			view.Parts = append(view.Parts, Paragraph{text})
+			add(text)
 		}
-		view.Parts = append(view.Parts, Note{h.consent(plan)})
+		for _, warning := range plan.Warnings {
+			add(say("").emoji(emojiWarn).say(" %s", ordinary(warning)))
+		}
 	}
 	if plan.State == incident.Preparing {
-		view.Parts = append(view.Parts, Paragraph{say("").emoji(emojiRunning).say(" %s", orElse(plan.Progress, "asking the API server"))})
+		add(say("").emoji(emojiRunning).say(" %s", orElse(plan.Progress, "asking the API server")))
+	}
+	if plan.Trouble != "" {
+		add(say("").emoji(troubleEmoji(plan)).say(" %s", ordinary(plan.Trouble)))
+	}
+	if text := stoppedAt(plan); len(text) > 0 {
+		add(text)
+	}
+	if plan.Debt != "" && (open || plan.State == incident.Applied) {
+		add(say("").strong("To be put right afterwards: ").say("%s", stop(plan.Debt)))
+	}
+	if open {
+		view.Parts = append(view.Parts, Note{h.consent(plan)})
 	}
 	if buttons := planButtons(inc, plan); len(buttons) > 0 {
 		view.Parts = append(view.Parts, Buttons{buttons})
 	}
-	if long {
+	if text, long := fullDiff(plan); long {
 		message.Edition = plan.Digest
-		message.Files = []File{{Name: fmt.Sprintf("%s-plan-%d.diff", inc.ID, plan.Number), Title: fmt.Sprintf("Plan %d, full diff", plan.Number), Text: full.String()}}
+		message.Files = []File{{Name: fmt.Sprintf("%s-plan-%d.diff", inc.ID, plan.Number), Title: fmt.Sprintf("Plan %d, full diff", plan.Number), Text: text}}
 	}
 	message.View = view
 	return message
+}
+
+// fullDiff is every write with its diff; long reports whether the card shows
+// less than that.
+func fullDiff(plan incident.Plan) (text string, long bool) {
+	var full strings.Builder
+	all := 0
+	for i, write := range plan.Writes {
+		lines := strings.Count(write.Diff, "\n")
+		all += lines
+		long = long || lines > shownDiff
+		fmt.Fprintf(&full, "# %d  %s\n# by hand: %s\n%s\n", i+1, write.Title, write.Kubectl, write.Diff)
+	}
+	return full.String(), long || all > shownDiffs
 }
 
 func planHead(plan incident.Plan) Text {
@@ -79,32 +110,50 @@ func planWord(plan incident.Plan) string {
 		return "not applied: the cluster has changed"
 	case incident.Uncertain:
 		return "interrupted"
+	case incident.Failed:
+		if stopped(plan) {
+			return "stopped in the middle"
+		}
+		return "not applied"
 	}
 	return string(plan.State)
+}
+
+// writeParts are the numbered lines with their diffs, while there is room.
+func writeParts(plan incident.Plan) []Part {
+	var parts []Part
+	left := shownDiffs
+	for i, write := range plan.Writes {
+		parts = append(parts, Paragraph{writeLine(i+1, write, plan)})
+		if plan.State != incident.Proposed && plan.State != incident.Drifted || write.Diff == "" {
+			continue
+		}
+		lines := strings.Split(strings.TrimRight(write.Diff, "\n"), "\n")
+		shown := min(len(lines), shownDiff, left)
+		left -= shown
+		if rest := len(lines) - shown; rest > 0 {
+			lines = append(lines[:shown:shown], fmt.Sprintf("… %s in the file", plural(rest, "more line", "more lines")))
+		}
+		parts = append(parts, Code{Text: strings.Join(lines, "\n"), Diff: true})
+	}
+	return parts
 }
 
 // writeLine is one numbered line, with a tick once it is done.
 func writeLine(n int, write incident.Write, plan incident.Plan) Text {
 	text := say("%d  ", n)
-	switch write.Status {
-	case incident.Done:
-		text = text.emoji(emojiOK).say(" ")
-	case incident.Sending:
-		text = text.emoji(emojiRunning).say(" ")
-	case incident.Refused, incident.Broken:
-		text = text.emoji(emojiFail).say(" ")
-	case incident.Lost:
-		text = text.emoji(emojiUnknown).say(" ")
+	if mark := writeEmoji(write, plan); mark != "" {
+		text = text.emoji(mark).say(" ")
 	}
 	text = text.say("%s", write.Title)
 	if write.DryRun != incident.DryRunAccepted && write.DryRun != incident.DryRunNotAsked && plan.State == incident.Proposed {
 		text = text.say("\n").emoji(emojiFail).say(" the API server refuses it: %s", cutTo(write.DryRun, 300))
 	}
 	for _, came := range write.Says {
-		text = text.say("\n%s", came)
+		text = text.say("\n%s", cutTo(came, 300))
 	}
 	if write.Progress != "" {
-		text = text.say("\n%s", write.Progress)
+		text = text.say("\n%s", cutTo(write.Progress, 300))
 	}
 	if write.NoUndo != "" && plan.State == incident.Proposed {
 		text = text.say("\nCannot be undone: %s", write.NoUndo)
@@ -112,22 +161,104 @@ func writeLine(n int, write incident.Write, plan incident.Plan) Text {
 	return text
 }
 
-// holds says what the store serves now and will serve afterwards.
-func holds(h incident.Holds) Text {
-	if len(h.Says) == 0 {
+// writeEmoji ticks a write as it is done; "" before anything is begun.
+func writeEmoji(write incident.Write, plan incident.Plan) string {
+	switch write.Status {
+	case incident.Done:
+		if write.Progress != "" {
+			return emojiRunning // sent; what it sets going is waited for
+		}
+		return emojiOK
+	case incident.Sending:
+		return emojiRunning
+	case incident.Refused, incident.Broken:
+		return emojiFail
+	case incident.Lost:
+		return emojiUnknown
+	}
+	switch plan.State {
+	case incident.Underway, incident.Failed, incident.Uncertain:
+		return emojiPending
+	}
+	return ""
+}
+
+// stopped reports whether a plan ended between its first write and its last.
+func stopped(plan incident.Plan) bool {
+	for _, write := range plan.Writes {
+		switch write.Status {
+		case incident.Done, incident.Broken, incident.Lost:
+			return plan.State == incident.Failed || plan.State == incident.Uncertain
+		}
+	}
+	return false
+}
+
+// stoppedAt says of a plan that stopped in the middle exactly what is done and
+// what is not.
+func stoppedAt(plan incident.Plan) Text {
+	if !stopped(plan) {
 		return nil
 	}
-	text := say("").strong("What it will hold: ")
-	if h.Empties() {
-		text = say("").emoji("rotating_light").say(" ").strong("It comes back empty. ")
-	}
-	for i, line := range h.Says {
-		if i > 0 {
-			text = text.say("\n")
+	var done, broken, unknown, left []string
+	for i, write := range plan.Writes {
+		n := fmt.Sprint(i + 1)
+		switch write.Status {
+		case incident.Done:
+			done = append(done, n)
+		case incident.Broken:
+			broken = append(broken, n)
+		case incident.Lost, incident.Sending:
+			unknown = append(unknown, n)
+		default:
+			left = append(left, n)
 		}
-		text = text.say("%s", line)
+	}
+	var words []string
+	for _, part := range []struct {
+		word    string
+		numbers []string
+	}{{"Done", done}, {"Written, and it did not work", broken}, {"Nobody knows", unknown}, {"Not done", left}} {
+		if len(part.numbers) > 0 {
+			words = append(words, part.word+": "+listed(part.numbers)+".")
+		}
+	}
+	return say("%s", strings.Join(words, " "))
+}
+
+// listed is 1, 2 and 3.
+func listed(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// holds says what the store serves now and will serve afterwards.
+func holds(h incident.Holds) Text {
+	if len(h.Says) == 0 && h.Now < 0 && h.After < 0 {
+		return nil
+	}
+	text := say("").strong("What it will hold").say(": %s", keys(h))
+	for _, line := range h.Says {
+		text = text.say("\n • %s", line)
 	}
 	return text
+}
+
+// keys is the number before, and after.
+func keys(h incident.Holds) string {
+	if h.Now < 0 && h.After < 0 {
+		return "not known how many keys."
+	}
+	now, after := "not known how many keys now", "not known how many afterwards"
+	if h.Now >= 0 {
+		now = thousands(h.Now) + " keys now"
+	}
+	if h.After >= 0 {
+		after = thousands(h.After) + " afterwards"
+	}
+	return now + ", " + after + "."
 }
 
 func orElse(text, otherwise string) string {
@@ -135,17 +266,6 @@ func orElse(text, otherwise string) string {
 		return otherwise
 	}
 	return text
-}
-
-func diffParts(write incident.Write) []Part {
-	if write.Diff == "" {
-		return nil
-	}
-	lines := strings.Split(strings.TrimRight(write.Diff, "\n"), "\n")
-	if len(lines) > shownDiff {
-		lines = append(lines[:shownDiff], fmt.Sprintf("… %d more lines in the file", len(lines)-shownDiff))
-	}
-	return []Part{Code{Text: strings.Join(lines, "\n"), Diff: true}}
 }
 
 // consent says what the API server answered and who may apply the plan.
@@ -157,12 +277,16 @@ func (h *Handler) consent(plan incident.Plan) Text {
 	if incident.Accepted(plan) {
 		dry = "Server-side dry run: accepted."
 	}
-	text := say("%s %s ", dry, undoWord(plan))
+	return h.mayApply(say("%s %s ", dry, undoWord(plan))).say(" Made by ").who(plan.By)
+}
+
+// mayApply names who may apply a plan.
+func (h *Handler) mayApply(text Text) Text {
 	for i, who := range h.Approvers {
 		if i > 0 {
 			text = text.say(" or ")
 		}
-		if strings.HasPrefix(who, "U") || strings.HasPrefix(who, "W") {
+		if isPerson(who) {
 			text = append(text, Span{Kind: Person, Text: who})
 			continue
 		}
@@ -171,8 +295,11 @@ func (h *Handler) consent(plan incident.Plan) Text {
 	if len(h.Approvers) == 0 {
 		text = text.say("Nobody is configured who")
 	}
-	return text.say(" may apply it. Made by ").who(plan.By)
+	return text.say(" may apply it.")
 }
+
+// isPerson reports whether a name in the configuration is a user's ID.
+func isPerson(who string) bool { return strings.HasPrefix(who, "U") || strings.HasPrefix(who, "W") }
 
 func troubleEmoji(plan incident.Plan) string {
 	switch plan.State {
@@ -184,37 +311,37 @@ func troubleEmoji(plan incident.Plan) string {
 	return emojiWarn
 }
 
-func planButtons(inc incident.Incident, plan incident.Plan) []Button {
-	again := Button{ID: actPlan, Value: value(inc.ID, plan.Fix), Label: "Plan again", Style: Primary}
-	switch plan.State {
-	case incident.Proposed:
-		buttons := []Button{{ID: actCancel, Value: value(inc.ID, plan.Number), Label: "Cancel"}}
-		if incident.NotAsked(plan) {
-			return buttons
+// handOverMessage asks the approvers to take a plan that stopped in the middle.
+func (h *Handler) handOverMessage(inc incident.Incident, plan incident.Plan) Message {
+	text := say("")
+	for _, who := range h.Approvers {
+		kind := Group
+		if isPerson(who) {
+			kind = Person
 		}
-		if incident.Accepted(plan) {
-			return append([]Button{applyButton(inc, plan)}, buttons...)
-		}
-		return append(buttons, again)
-	case incident.Preparing:
-		return []Button{{ID: actCancel, Value: value(inc.ID, plan.Number), Label: "Cancel"}}
-	case incident.Uncertain:
-		return []Button{{ID: actDecide, Value: value(inc.ID, plan.Number), Label: "See what arrived", Style: Primary}}
-	case incident.Drifted, incident.Failed:
-		if plan.Number != len(inc.Plans) || inc.State == incident.Closed {
-			return nil
-		}
-		if incident.CanGoOn(plan) {
-			goOn := Button{ID: actGoOn, Value: value(inc.ID, plan.Number, plan.Digest), Label: "Go on", Style: Primary,
-				Confirm: &Confirm{Title: fmt.Sprintf("Go on with plan %d?", plan.Number), Text: "What is ticked is not done again. The rest is held against the cluster once more before it is sent.", Yes: "Go on", No: "Not now"}}
-			again.Style = Quiet
-			return []Button{goOn, undoButton(inc, plan), again}
-		}
-		if len(incident.UndoOf(plan)) > 0 {
-			again.Style = Quiet
-			return []Button{undoButton(inc, plan), again}
-		}
-		return []Button{again}
+		text = append(text, Span{Kind: kind, Text: who}).say(" ")
 	}
-	return nil
+	text = text.who(plan.HandedBy).say(" hands over plan %d of %s: %s, for %s. It has %s.", plan.Number, inc.ID, plan.Action, inc.Target, planHanded(plan))
+	if at := stoppedAt(plan); len(at) > 0 {
+		text = text.say("\n%s", at)
+	}
+	if plan.Trouble != "" {
+		text = text.say("\n%s", ordinary(plan.Trouble))
+	}
+	view := View{Summary: fmt.Sprintf("Plan %d of %s is handed over", plan.Number, inc.ID), Parts: []Part{Paragraph{text}}}
+	if inc.Open() {
+		view.Parts = append(view.Parts, Note{say("Take over, then go on or undo on the plan's card above.")},
+			Buttons{[]Button{{ID: actTakeOver, Value: value(inc.ID), Label: "Take over", Style: Primary}}})
+	}
+	return Message{Key: fmt.Sprintf("handover/%d", plan.Number), Thread: true, View: view}
+}
+
+func planHanded(plan incident.Plan) string {
+	if plan.State == incident.Uncertain {
+		return "been interrupted"
+	}
+	if stopped(plan) {
+		return "stopped in the middle"
+	}
+	return "been " + string(plan.State)
 }

@@ -75,7 +75,7 @@ func planned() incident.Incident {
 	inc := judged("config-error")
 	at := inc.Since.Add(10 * time.Minute)
 	inc.Plans = []incident.Plan{{Number: 1, Fix: "config-error", Action: "repair the configuration", State: incident.Proposed, Digest: "0123456789abcdef",
-		By: ada, MadeAt: at, Until: at.Add(15 * time.Minute), Warnings: []string{"Argo CD owns redis-session (app sessions): it may put it back"},
+		Holds: incident.Untold(), By: ada, MadeAt: at, Until: at.Add(15 * time.Minute), Warnings: []string{"Argo CD owns redis-session (app sessions): it may put it back"},
 		Writes: []incident.Write{
 			{Verb: "update", Object: incident.Object{Kind: "ConfigMap", Name: "redis-session-config"}, Title: "drop line 4 from redis.conf in redis-session-config",
 				Diff: "--- redis.conf\n+++ redis.conf\n@@ -3,2 +3,1 @@\n maxmemory 256mb\n-maxmemory-polciy allkeys-lru\n", Kubectl: "kubectl edit configmap redis-session-config", DryRun: incident.DryRunAccepted, Undo: []runbook.Change{{Kind: "edit-redis-config"}}},
@@ -108,11 +108,46 @@ func states() map[string]incident.Incident {
 	refused := planned()
 	refused.Plans[0].Writes[0].DryRun = "the ConfigMap is immutable"
 
+	preparing := planned()
+	preparing.Plans[0] = incident.Plan{Number: 1, Fix: "config-error", Action: "repair the configuration", State: incident.Preparing, By: ada, Progress: "a pod of its own reads the volume, 12 s"}
+
+	many := planned()
+	plan := &many.Plans[0]
+	plan.Cautions, plan.Debt = []string{"the last 1,314 bytes are cut"}, "move back to a claim within the week"
+	plan.Holds = incident.Holds{Now: 12_403, After: 12_400, Says: []string{"in memory: 12,403 keys", "on the volume: 12,400 keys, 2 s old"}}
+	plan.Inputs = []runbook.Value{{ID: "limit", Label: "Memory limit", Value: "1.5Gi"}}
+	for n := range 6 {
+		plan.Writes = append(plan.Writes, incident.Write{Verb: "update", Object: incident.Object{Kind: "Queue", Name: fmt.Sprint("queue-", n)}, Title: fmt.Sprintf("set queue-%d right", n),
+			Diff: strings.Repeat("-old\n+new\n", 16), DryRun: incident.DryRunAccepted, Undo: []runbook.Change{{Kind: "restart"}}})
+	}
+
+	empties := planned()
+	empties.Plans[0].Holds = incident.Holds{Now: 12_403, After: 0, Says: []string{"the volume is empty"}}
+
+	stopped := planned()
+	plan = &stopped.Plans[0]
+	plan.Writes = append(plan.Writes, incident.Write{Title: "scale redis-session 0 → 1", DryRun: incident.DryRunAccepted})
+	stopped.State, plan.State, plan.Approved = incident.NotFixed, incident.Failed, bob
+	plan.Writes[0].Status, plan.Writes[0].Says = incident.Done, []string{"kept 48,210 commands"}
+	plan.Writes[1].Status, plan.Writes[1].Error = incident.Refused, "pods is forbidden"
+	plan.Trouble = "The API server refused to delete pod redis-session-0"
+
+	handed := planned()
+	handed.State, handed.Plans = stopped.State, append([]incident.Plan(nil), stopped.Plans...)
+	handed.Plans[0].HandedBy, handed.Plans[0].HandedAt = ada, handed.Since.Add(20*time.Minute)
+
+	doubt := planned()
+	plan = &doubt.Plans[0]
+	doubt.State, plan.State, plan.Approved = incident.NotFixed, incident.Uncertain, bob
+	plan.Writes[0].Status, plan.Writes[1].Status = incident.Done, incident.Lost
+	plan.Trouble = "Nobody knows whether the last write arrived: the connection was lost. Look at what the cluster shows before you do anything."
+
 	nothing := judged("config-error")
 	nothing.Verdict = runbook.Verdict{Unknown: []string{"logs: the API server refused"}}
 
 	return map[string]incident.Incident{"walking": walking(), "judged": judged("config-error"), "by-hand": judged("corrupt-aof"), "planned": planned(),
-		"applying": applying, "fixed": fixed, "not-fixed": notFixed, "drifted": drifted, "dry-run-refused": refused, "no-cause": nothing}
+		"applying": applying, "fixed": fixed, "not-fixed": notFixed, "drifted": drifted, "dry-run-refused": refused, "no-cause": nothing,
+		"preparing": preparing, "many": many, "empties": empties, "stopped": stopped, "handed-over": handed, "in-doubt": doubt}
 }
 
 func TestMessagesAreAsTheGoldensShow(t *testing.T) {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +45,8 @@ func (t Text) String() string {
 			b.WriteString(span.At.UTC().Format("15:04 UTC"))
 		case Person:
 			b.WriteString("@" + span.Text)
+		case Group:
+			b.WriteString("@" + strings.TrimPrefix(span.Text, "@"))
 		default:
 			b.WriteString(span.Text)
 		}
@@ -53,7 +56,7 @@ func (t Text) String() string {
 
 // emojiText is what a terminal shows for the status emoji.
 var emojiText = map[string]string{
-	emojiOK: "✔", emojiWarn: "!", emojiFail: "✘", emojiUnknown: "?", emojiRunning: "…", emojiPending: "·", emojiSkipped: "»",
+	emojiOK: "✔", emojiWarn: "!", emojiFail: "✘", emojiUnknown: "?", emojiRunning: "…", emojiPending: "·", emojiSkipped: "»", emojiLoss: "!!",
 }
 
 // The emoji that stand for a status; nothing else has one.
@@ -65,6 +68,7 @@ const (
 	emojiRunning = "hourglass_flowing_sand"
 	emojiPending = "white_medium_small_square"
 	emojiSkipped = "fast_forward"
+	emojiLoss    = "rotating_light"
 )
 
 // sayOnly is a View of one paragraph.
@@ -85,9 +89,33 @@ func ordinary(sentence string) string {
 		return ""
 	}
 	runes := []rune(sentence)
-	text := strings.ToUpper(string(runes[:1])) + string(runes[1:])
+	return stop(strings.ToUpper(string(runes[:1])) + string(runes[1:]))
+}
+
+// stop adds a full stop where no sentence ends.
+func stop(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
+	}
 	if !strings.ContainsAny(text[len(text)-1:], ".!?:") {
 		text += "."
 	}
 	return text
+}
+
+// thousands writes a count as people read it: 48,210.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

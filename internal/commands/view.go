@@ -68,6 +68,7 @@ const (
 	Mono             // code
 	Emoji            // Text is the short name, such as white_check_mark
 	Person           // Text is a user's ID; this one does mention them
+	Group            // Text is a user group's handle or ID; this one does mention it
 	Channel          // Text is a channel's ID
 	Link             // Text with URL
 	Clock            // At, in the reader's time zone

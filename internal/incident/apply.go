@@ -262,7 +262,7 @@ func (s *Service) endPlan(ctx context.Context, id string, number int, actor Acto
 			plan.State = Uncertain
 			plan.Trouble = "Nobody knows whether the last write arrived: " + sentence(cause) + ". Look at what the cluster shows before you do anything."
 		case some:
-			plan.State, plan.Trouble = Failed, "Stopped in the middle; what is done is ticked. "+sentence(cause)
+			plan.State, plan.Trouble = Failed, sentence(cause)
 		default:
 			plan.State, plan.Trouble = Failed, "Nothing was changed: "+sentence(cause)
 		}
@@ -357,7 +357,7 @@ func (s *Service) Decide(ctx context.Context, id string, actor Actor, number int
 		if plan.State != Uncertain {
 			return refuse("Plan %d is not in doubt any more.", number)
 		}
-		plan.State, plan.Trouble = Failed, "Stopped in the middle; what is done is ticked."
+		plan.State, plan.Trouble = Failed, "The cluster was asked what arrived: it is ticked now."
 		for n := range plan.Writes {
 			if plan.Writes[n].Status != Lost {
 				continue

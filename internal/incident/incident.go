@@ -149,9 +149,11 @@ type Plan struct {
 	Approved  Actor            `json:"approved,omitzero"`
 	AppliedAt time.Time        `json:"appliedAt,omitzero"`
 	EndedAt   time.Time        `json:"endedAt,omitzero"`
-	Undoes    int              `json:"undoes,omitzero"` // number of the plan that this one puts back
-	Progress  string           `json:"progress"`        // the newest word while it is prepared
-	Trouble   string           `json:"trouble"`         // why it failed, drifted or is unknown, in a sentence
+	Undoes    int              `json:"undoes,omitzero"`   // number of the plan that this one puts back
+	Progress  string           `json:"progress"`          // the newest word while it is prepared
+	Trouble   string           `json:"trouble"`           // why it failed, drifted or is unknown, in a sentence
+	HandedBy  Actor            `json:"handedBy,omitzero"` // who asked the approvers to take it, where it stopped
+	HandedAt  time.Time        `json:"handedAt,omitzero"`
 }
 
 // Object names one object of the cluster.

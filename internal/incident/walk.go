@@ -52,14 +52,58 @@ func (s *Service) RunAll(ctx context.Context, id string, actor Actor) error {
 	})
 }
 
-// run claims steps in the store, so that two people do not run the same one,
-// and runs them in the background.
-func (s *Service) run(ctx context.Context, id string, actor Actor, choose func(inc *Incident) ([]string, error)) error {
-	if err := s.allow(ctx, actor, Responder); err != nil {
+// ReadFirst runs what has not been run yet and returns when the last step has
+// ended, so that a plan can be made of an incident that was opened just now. It
+// does nothing where something was read already.
+func (s *Service) ReadFirst(ctx context.Context, id string, actor Actor) error {
+	inc, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", id, err)
+	}
+	if inc.Judged {
+		return nil
+	}
+	inc, steps, err := s.claim(ctx, id, actor, func(inc *Incident) ([]string, error) {
+		var all []string
+		for _, step := range inc.Steps {
+			all = append(all, step.ID)
+		}
+		return all, nil
+	})
+	if err != nil {
 		return err
 	}
-	var steps []string
-	inc, err := s.change(ctx, id, func(inc *Incident) error {
+	ended := make(chan error, 1)
+	s.start(id, func(ctx context.Context) error {
+		err := s.runSteps(ctx, inc, steps)
+		ended <- err
+		return err
+	})
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return refuse("Reading takes long. Its results come in the thread of %s. Ask again then.", id)
+	}
+}
+
+// run claims steps and runs them in the background.
+func (s *Service) run(ctx context.Context, id string, actor Actor, choose func(inc *Incident) ([]string, error)) error {
+	inc, steps, err := s.claim(ctx, id, actor, choose)
+	if err != nil {
+		return err
+	}
+	s.start(id, func(ctx context.Context) error { return s.runSteps(ctx, inc, steps) })
+	return nil
+}
+
+// claim marks steps as running in the store, so that two people do not run the
+// same one.
+func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func(inc *Incident) ([]string, error)) (inc Incident, steps []string, err error) {
+	if err := s.allow(ctx, actor, Responder); err != nil {
+		return inc, nil, err
+	}
+	inc, err = s.change(ctx, id, func(inc *Incident) error {
 		if !inc.Open() {
 			return refuse("%s is closed. Type diagnose to begin a new one.", id)
 		}
@@ -86,11 +130,7 @@ func (s *Service) run(ctx context.Context, id string, actor Actor, choose func(i
 		s.note(inc, actor, "ran %s", titles(inc, steps))
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	s.start(id, func(ctx context.Context) error { return s.runSteps(ctx, inc, steps) })
-	return nil
+	return inc, steps, err
 }
 
 func titles(inc *Incident, steps []string) string {

@@ -55,14 +55,15 @@ type App struct {
 	Handler   Handler
 	Incidents Incidents
 
-	options  Options
-	api      *slack.Client
-	socket   *socketmode.Client
-	people   *people
-	channels *channels
-	scopes   *scopes
-	seen     *memory
-	showing  *projector
+	options     Options
+	api         *slack.Client
+	socket      *socketmode.Client
+	people      *people
+	channels    *channels
+	scopes      *scopes
+	seen        *memory
+	submissions *submissions
+	showing     *projector
 
 	mu        sync.Mutex
 	connected bool
@@ -73,7 +74,7 @@ type App struct {
 
 // New makes an App. It sends nothing.
 func New(options Options) *App {
-	a := &App{options: options, scopes: &scopes{}, seen: newMemory(options.Now), why: "not started yet"}
+	a := &App{options: options, scopes: &scopes{}, seen: newMemory(options.Now), submissions: &submissions{known: map[string]*submission{}}, why: "not started yet"}
 	client := &http.Client{Transport: newPacer(http.DefaultTransport, options.Now)}
 	settings := []slack.Option{slack.OptionAppLevelToken(options.AppToken), slack.OptionHTTPClient(client), slack.OptionOnResponseHeaders(a.scopes.note)}
 	if options.APIURL != "" {

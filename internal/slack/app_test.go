@@ -29,6 +29,8 @@ type handler struct {
 	slow    chan struct{}
 	files   bool
 	panics  bool // the next drawing does
+	form    *commands.Form
+	wrong   map[string]string
 }
 
 func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
@@ -38,6 +40,12 @@ func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked = append(h.asked, r)
+	if r.Answers != nil {
+		return commands.Reply{Wrong: h.wrong}
+	}
+	if h.form != nil {
+		return commands.Reply{Form: h.form}
+	}
 	if h.whisper == "" {
 		return commands.Reply{}
 	}

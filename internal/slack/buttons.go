@@ -45,11 +45,7 @@ func actionOf(actionID string) string {
 }
 
 func drawButton(button commands.Button) *slack.ButtonBlockElement {
-	plain := func(text, otherwise string, limit int) *slack.TextBlockObject {
-		said := orElse(strings.TrimSpace(clean(text)), otherwise)
-		return slack.NewTextBlockObject(slack.PlainTextType, cut(said, limit), false, false)
-	}
-	drawn := slack.NewButtonBlockElement(button.ID, strings.ToValidUTF8(button.Value, "�"), plain(button.Label, button.ID, maxButton))
+	drawn := slack.NewButtonBlockElement(button.ID, strings.ToValidUTF8(button.Value, "�"), plainText(button.Label, button.ID, maxButton))
 	switch button.Style {
 	case commands.Primary:
 		drawn.Style = slack.StylePrimary
@@ -57,8 +53,8 @@ func drawButton(button commands.Button) *slack.ButtonBlockElement {
 		drawn.Style = slack.StyleDanger
 	}
 	if c := button.Confirm; c != nil {
-		drawn.Confirm = slack.NewConfirmationBlockObject(plain(c.Title, "Sure?", maxTitle), plain(c.Text, drawn.Text.Text, maxQuestion),
-			plain(c.Yes, "Yes", maxAnswer), plain(c.No, "No", maxAnswer))
+		drawn.Confirm = slack.NewConfirmationBlockObject(plainText(c.Title, "Sure?", maxTitle), plainText(c.Text, drawn.Text.Text, maxQuestion),
+			plainText(c.Yes, "Yes", maxAnswer), plainText(c.No, "No", maxAnswer))
 	}
 	return drawn
 }

@@ -145,6 +145,11 @@ func (d *drawing) element(span commands.Span, room int) (slack.RichTextSectionEl
 			return slack.NewRichTextSectionChannelElement(where, nil), 1
 		}
 		return nil, 0
+	case commands.Group:
+		if isID(span.Text, "S") {
+			return slack.NewRichTextSectionUserGroupElement(span.Text), 1
+		}
+		span.Text = "@" + strings.TrimPrefix(span.Text, "@") // a handle that Slack did not know
 	case commands.Clock:
 		fallback := span.At.UTC().Format("15:04 UTC")
 		if span.At.Unix() <= 0 {

@@ -25,7 +25,8 @@ const workers = 16
 const answerWithin = 30 * time.Second
 
 // listen reads what Slack sends until ctx or the connection's life ends, and
-// waits for the work on it. Everything is acknowledged first and worked on after.
+// waits for the work on it. Everything but a filled-in modal is acknowledged
+// first and worked on after.
 func (a *App) listen(ctx context.Context, ended chan error) {
 	slots := make(chan struct{}, workers)
 	strange := map[string]bool{} // kinds that were logged
@@ -46,16 +47,27 @@ func (a *App) listen(ctx context.Context, ended chan error) {
 			if event.Request == nil || !a.isRequest(event.Type) {
 				continue
 			}
-			a.acknowledge(ctx, event.Request.EnvelopeID)
-			work.Go(func() {
-				select {
-				case slots <- struct{}{}:
-				case <-ctx.Done():
-					return
+			inTurn := func(do func()) {
+				work.Go(func() {
+					select {
+					case slots <- struct{}{}:
+						defer func() { <-slots }()
+						do()
+					case <-ctx.Done():
+					}
+				})
+			}
+			if payload, ok := event.Data.(slack.InteractionCallback); ok && payload.Type == slack.InteractionTypeViewSubmission {
+				// Its acknowledgement says what is wrong with it.
+				one, first := a.submissions.take(payload.TriggerID)
+				if first {
+					inTurn(func() { a.submitted(ctx, one, payload) })
 				}
-				defer func() { <-slots }()
-				a.work(ctx, event)
-			})
+				work.Go(func() { a.acknowledgeSubmission(ctx, event.Request.EnvelopeID, one) })
+				continue
+			}
+			a.acknowledge(ctx, event.Request.EnvelopeID)
+			inTurn(func() { a.work(ctx, event) })
 		}
 	}
 }
@@ -118,19 +130,22 @@ func (a *App) note(event socketmode.Event) {
 	}
 }
 
+// steady keeps a fault of the bot's own from ending the bot. It is deferred.
+func (a *App) steady() {
+	if trouble := recover(); trouble != nil {
+		a.options.Log.Error("a request made the bot stumble", "trouble", fmt.Sprint(trouble))
+	}
+}
+
 // work turns one envelope into a request and answers it.
 func (a *App) work(ctx context.Context, event socketmode.Event) {
-	defer func() {
-		if trouble := recover(); trouble != nil {
-			a.options.Log.Error("a request made the bot stumble", "trouble", fmt.Sprint(trouble))
-		}
-	}()
+	defer a.steady()
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	switch payload := event.Data.(type) {
 	case slack.SlashCommand:
-		a.answer(ctx, request{id: payload.TriggerID, user: payload.UserID, team: payload.TeamID, channel: payload.ChannelID,
-			channelName: payload.ChannelName, text: payload.Text, response: payload.ResponseURL})
+		a.answer(ctx, request{id: payload.TriggerID, trigger: payload.TriggerID, user: payload.UserID, team: payload.TeamID, channel: payload.ChannelID,
+			channelName: payload.ChannelName, command: strings.TrimPrefix(payload.Command, "/"), text: payload.Text, response: payload.ResponseURL})
 	case slack.InteractionCallback:
 		a.clicked(ctx, payload)
 	case slackevents.EventsAPIEvent:
@@ -170,7 +185,7 @@ func (a *App) clicked(ctx context.Context, payload slack.InteractionCallback) {
 		a.answer(ctx, request{id: payload.User.ID + action.ActionTs + action.ActionID, user: payload.User.ID, team: payload.User.TeamID,
 			channel: payload.Channel.ID, channelName: payload.Channel.Name, thread: thread, message: orElse(payload.Container.MessageTs, payload.Message.Timestamp),
 			action: actionOf(action.ActionID), value: action.Value,
-			response: payload.ResponseURL})
+			response: payload.ResponseURL, trigger: payload.TriggerID})
 	}
 }
 
@@ -178,27 +193,43 @@ func (a *App) clicked(ctx context.Context, payload slack.InteractionCallback) {
 type request struct {
 	id, user, team, channel, channelName string
 	thread, message                      string // where it came from; message is that of a button
-	text, action, value                  string
-	response                             string // URL for an answer to that person alone
+	command, text, action, value         string
+	answers                              map[string]string // of a modal, by input
+	response                             string            // URL for an answer to that person alone
+	trigger                              string            // lets one modal be opened, within three seconds
 }
 
-// answer lets the handler answer, once, in a channel where it may.
+// answer answers a request, once.
 func (a *App) answer(ctx context.Context, r request) {
 	if !a.seen.first(r.id) {
 		return
 	}
+	a.deliver(ctx, r, a.reply(ctx, r))
+}
+
+// reply lets the handler answer, in a channel where it may.
+func (a *App) reply(ctx context.Context, r request) commands.Reply {
 	if says := a.channels.refusal(ctx, r.channel, r.channelName); says != "" {
-		a.whisper(ctx, r, commands.View{Summary: says, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: says}}}}})
-		return
+		return commands.Reply{Whisper: &commands.View{Summary: says, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: says}}}}}}
 	}
 	actor := incident.Actor{ID: r.user, Name: a.people.name(ctx, r.user), Team: r.team}
 	if own, err := a.people.bot(ctx); actor.Team == "" && err == nil {
 		actor.Team = own.team
 	}
-	reply := a.Handler.Handle(ctx, commands.Request{Actor: actor, Place: incident.Place{Channel: r.channel}, Thread: r.thread,
-		Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Incident: a.incidentAt(ctx, r), Dedup: r.id})
+	return a.Handler.Handle(ctx, commands.Request{Actor: actor, Place: incident.Place{Channel: r.channel}, Thread: r.thread,
+		Command: r.command, Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Answers: r.answers, Incident: a.incidentAt(ctx, r), Dedup: r.id})
+}
+
+// deliver brings the person what the handler answers.
+func (a *App) deliver(ctx context.Context, r request, reply commands.Reply) {
+	if reply.Form != nil {
+		a.ask(ctx, r, *reply.Form)
+	}
 	if reply.Whisper != nil {
 		a.whisper(ctx, r, *reply.Whisper)
+	}
+	for _, says := range reply.Wrong {
+		a.whisper(ctx, r, commands.View{Summary: says, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: says}}}}})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"redis-session-bot/internal/commands"
 	"redis-session-bot/internal/incident"
 )
 
@@ -270,4 +271,28 @@ func (p *people) handles(ctx context.Context) (map[string]string, error) {
 	defer p.mu.Unlock()
 	p.ids = cached[map[string]string]{ids, p.now()}
 	return ids, nil
+}
+
+// identified is a view with the ID of every user group that it mentions: Slack
+// calls nobody by a handle. A group that is not known stays a word.
+func (p *people) identified(ctx context.Context, view commands.View) commands.View {
+	view.Parts = slices.Clone(view.Parts)
+	for i, part := range view.Parts {
+		paragraph, ok := part.(commands.Paragraph)
+		if !ok || !slices.ContainsFunc(paragraph.Text, func(s commands.Span) bool { return s.Kind == commands.Group }) {
+			continue
+		}
+		ids, err := p.handles(ctx)
+		if err != nil {
+			return view
+		}
+		text := slices.Clone(paragraph.Text)
+		for n, span := range text {
+			if known, ok := ids[strings.TrimPrefix(span.Text, "@")]; ok && span.Kind == commands.Group {
+				text[n].Text = known
+			}
+		}
+		view.Parts[i] = commands.Paragraph{Text: text}
+	}
+	return view
 }

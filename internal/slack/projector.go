@@ -183,7 +183,7 @@ func (p *projector) pass(ctx context.Context, id string) error {
 // show posts or edits one message and returns its timestamp; worked tells
 // whether Slack had to be asked.
 func (p *projector) show(ctx context.Context, inc incident.Incident, message commands.Message, root string) (ts string, worked bool, err error) {
-	blocks, text := Blocks(message.View)
+	blocks, text := Blocks(p.app.people.identified(ctx, message.View))
 	digest, err := digestOf(blocks, text)
 	if err != nil {
 		return "", false, err

@@ -321,23 +321,21 @@ func (r *Room) Modal(user string) *Modal {
 		r.T.Fatal(err)
 	}
 	defer response.Body.Close()
-	var answer struct {
-		View map[string]any `json:"view"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+	var view map[string]any // or null
+	if err := json.NewDecoder(response.Body).Decode(&view); err != nil {
 		r.T.Fatal(err)
 	}
-	if answer.View == nil {
+	if view == nil {
 		return nil
 	}
-	found := &Modal{ID: fmt.Sprint(answer.View["id"])}
-	if title, ok := answer.View["title"].(map[string]any); ok {
+	found := &Modal{ID: fmt.Sprint(view["id"])}
+	if title, ok := view["title"].(map[string]any); ok {
 		found.Title = fmt.Sprint(title["text"])
 	}
 	var b strings.Builder
-	Words(&b, answer.View["blocks"])
+	Words(&b, view["blocks"])
 	found.Text = b.String()
-	blocks, _ := answer.View["blocks"].([]any)
+	blocks, _ := view["blocks"].([]any)
 	for _, block := range blocks {
 		one, _ := block.(map[string]any)
 		if element, ok := one["element"].(map[string]any); ok && one["type"] == "input" {

@@ -1,0 +1,318 @@
+package commands_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"redis-session-bot/internal/checks"
+	"redis-session-bot/internal/commands"
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/runbook"
+	"redis-session-bot/internal/store/memory"
+)
+
+// queueBook has a fix that asks, one that loses data, and measures.
+const queueBook = `---
+alert: QueueDown
+command: queue
+target: {namespace: shop, workload: queue}
+---
+# Queue down
+## Diagnosis
+### Pods
+What the pods say.
+` + "```yaml\nid: pods\ncheck: pods\n```" + `
+## Scenarios
+### Broken
+It does not run.
+` + "```yaml" + `
+id: broken
+signs:
+  - when: pods.exists(p, !p.ready)
+    says: ${pods[0].name} is not ready
+    weight: decisive
+fixes:
+  - action: give it more
+    inputs:
+      - {id: limit, label: Memory limit, hint: such as 1.5Gi, value: 1Gi}
+      - {id: cache, label: Cache, value: 512Mi}
+    require:
+      - that: bytes_of(input.limit) >= bytes_of(input.cache)
+        says: "the limit ${input.limit} is less than the cache ${input.cache}"
+    changes:
+      - mend: {limit: "${input.limit}"}
+  - id: empty
+    action: start empty
+    caution: every message in it is gone
+    changes:
+      - mend: {}
+` + "```" + `
+## Measures
+### Roll back
+` + "```yaml\nid: rollback\naction: roll back to the last good one\nchanges:\n  - mend: {}\n```" + `
+### Fall back
+` + "```yaml\nid: fallback\naction: keep messages in memory\ndebt: messages live in memory only\nchanges:\n  - mend: {}\n```" + `
+### End of the fallback
+` + "```yaml\nid: fallback-end\naction: keep messages on disk again\nchanges:\n  - mend: {}\n```" + `
+### Restore
+` + "```yaml\nid: restore\naction: put a backup back\ninputs:\n  - {id: backup, label: Name of the backup, value: \"${size(pods) > 5 ? 'newest' : ''}\"}\nchanges:\n  - mend: {backup: \"${input.backup}\"}\n```" + `
+## Verification
+### Ready
+` + "```yaml\nid: ready\ncheck: pods\nexpect: pods.exists(p, p.ready)\nsays: it is ready\notherwise: it is not ready\n```\n"
+
+// shop is a cluster whose queue is broken until a write mends it.
+type shop struct {
+	mu     sync.Mutex
+	mended bool
+	fails  error // of the second write
+	holds  incident.Holds
+}
+
+func (c *shop) Look(evidence.Target) incident.Look { return c }
+
+func (c *shop) Check(context.Context, string) (evidence.Bundle, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ready := corev1.ConditionFalse
+	if c.mended {
+		ready = corev1.ConditionTrue
+	}
+	return evidence.Bundle{Pods: &corev1.PodList{Items: []corev1.Pod{{
+		ObjectMeta: metav1.ObjectMeta{Name: "queue-0", Namespace: "shop", Labels: map[string]string{"app": "queue"}},
+		Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}},
+	}}}}, nil
+}
+
+func (c *shop) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
+	var writes []incident.Write
+	for i, change := range wanted.Changes {
+		for n, name := range []string{"queue-config", "queue"} {
+			writes = append(writes, incident.Write{Verb: incident.Update, Object: incident.Object{Kind: "Queue", Name: name}, Changes: []runbook.Change{change},
+				Title: fmt.Sprintf("%s %s %s", change.Kind, name, change.Args), DryRun: incident.DryRunAccepted, Base: fmt.Sprint(i, n),
+				Undo: []runbook.Change{{Kind: "mend", Args: json.RawMessage(`{}`)}}})
+		}
+	}
+	return incident.Prepared{Writes: writes, Holds: c.holds}, nil
+}
+
+func (c *shop) Unchanged(context.Context, evidence.Target, []incident.Write) error { return nil }
+
+func (c *shop) Apply(_ context.Context, _ evidence.Target, write incident.Write, _ incident.Actor) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if write.Object.Name == "queue" {
+		if err := c.fails; err != nil {
+			c.fails = nil
+			return "", err
+		}
+		c.mended = true
+	}
+	return write.Base, nil
+}
+
+func (c *shop) Settle(context.Context, evidence.Target, incident.Write, func(string)) ([]string, error) {
+	return nil, nil
+}
+
+func (c *shop) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
+	return true, nil
+}
+
+// roles lets Ada diagnose and Bob apply.
+type roles struct{}
+
+func (roles) Allows(_ context.Context, actor incident.Actor, role incident.Role) error {
+	if actor.ID == bob.ID || actor.ID == ada.ID && role == incident.Responder {
+		return nil
+	}
+	return &incident.Refusal{Says: "You may not."}
+}
+
+// desk is a handler over a queue, and the last Form that each person was asked.
+type desk struct {
+	*commands.Handler
+	cluster *shop
+	forms   map[string]*commands.Form
+	now     time.Time
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	vocabulary := runbook.Vocabulary{Checks: map[string][]string{}, Changes: map[string]func(json.RawMessage) error{"mend": func(json.RawMessage) error { return nil }}}
+	for _, check := range checks.All() {
+		vocabulary.Checks[check.Name] = check.Fields
+	}
+	book, err := runbook.Load("queue.md", []byte(queueBook), vocabulary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{cluster: &shop{holds: incident.Untold()}, forms: map[string]*commands.Form{}, now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
+	var ticks sync.Mutex
+	log := slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: d.cluster, Store: &memory.Store{}, Roles: roles{},
+		Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
+		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond},
+		Now:    func() time.Time { ticks.Lock(); defer ticks.Unlock(); d.now = d.now.Add(time.Second); return d.now }}
+	t.Cleanup(func() { cancel(); s.Wait() })
+	target := book.Target
+	target.Name = "default"
+	d.Handler = &commands.Handler{Incidents: s, Command: "queue", Approvers: []string{"@oncall"}, Targets: []evidence.Target{target}, Log: log}
+	return d
+}
+
+// say does one line of a conversation and gives what the person sees of it.
+func (d *desk) say(t *testing.T, line string) string {
+	t.Helper()
+	words := strings.SplitN(line, " ", 3)
+	if len(words) != 3 {
+		t.Fatalf("no line of a conversation: %q", line)
+	}
+	people := map[string]incident.Actor{"ada": ada, "bob": bob, "eve": {ID: "U_EVE", Name: "Eve", Team: "T1"}}
+	r := commands.Request{Actor: people[words[0]], Place: incident.Place{Channel: "C1"}}
+	switch words[1] {
+	case "types":
+		r.Command, r.Text, _ = strings.Cut(strings.TrimPrefix(words[2], "/"), " ")
+	case "presses":
+		button := d.button(t, words[2])
+		r.Action, r.Value = button.ID, button.Value
+	case "fills":
+		form := d.forms[words[0]]
+		if form == nil {
+			t.Fatalf("%s has no form open", words[0])
+		}
+		r.Action, r.Value, r.Answers = form.ID, form.Value, map[string]string{}
+		for _, input := range form.Inputs {
+			r.Answers[input.ID] = input.Value
+		}
+		for _, answer := range strings.Split(words[2], ", ") {
+			id, value, _ := strings.Cut(answer, "=")
+			r.Answers[id] = value
+		}
+	case "sees":
+		return d.seen(t, words[2])
+	case "loses":
+		d.cluster.fails = &incident.Refusal{Says: words[2]}
+		return ""
+	default:
+		t.Fatalf("no line of a conversation: %q", line)
+	}
+	reply := d.Handle(t.Context(), r)
+	d.Incidents.Wait()
+	if reply.Form != nil {
+		d.forms[words[0]] = reply.Form
+	}
+	return replied(reply)
+}
+
+// button finds the newest one whose label begins so, in any message.
+func (d *desk) button(t *testing.T, label string) commands.Button {
+	t.Helper()
+	all, err := d.Incidents.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found *commands.Button
+	for _, inc := range all {
+		for _, message := range d.Messages(inc) {
+			for _, part := range message.View.Parts {
+				if row, ok := part.(commands.Buttons); ok {
+					for _, button := range row.Buttons {
+						if strings.HasPrefix(button.Label, label) {
+							found = &button
+						}
+					}
+				}
+			}
+		}
+	}
+	if found == nil {
+		t.Fatalf("there is no button %q", label)
+	}
+	return *found
+}
+
+// seen is the newest message with that key.
+func (d *desk) seen(t *testing.T, key string) string {
+	t.Helper()
+	all, err := d.Incidents.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "no such message\n"
+	for _, inc := range all {
+		for _, message := range d.Messages(inc) {
+			if message.Key == key {
+				text = printed([]commands.Message{message})
+			}
+		}
+	}
+	return text
+}
+
+func replied(reply commands.Reply) string {
+	var b strings.Builder
+	if reply.Whisper != nil {
+		b.WriteString(printed([]commands.Message{{Key: "whisper", View: *reply.Whisper}}))
+	}
+	if form := reply.Form; form != nil {
+		b.WriteString(printed([]commands.Message{{Key: "form " + form.ID + " " + form.Value, View: commands.View{Summary: form.Title, Parts: form.Parts}}}))
+		for _, input := range form.Inputs {
+			fmt.Fprintf(&b, "<%s> %s (%s) %q\n", input.ID, input.Label, input.Hint, input.Value)
+		}
+		fmt.Fprintf(&b, "[%s]\n", form.Submit)
+	}
+	for input, says := range reply.Wrong {
+		fmt.Fprintf(&b, "wrong <%s> %s\n", input, says)
+	}
+	return b.String()
+}
+
+// TestTalks plays each conversation: lines that begin with > are what people
+// do, the others what they see.
+func TestTalks(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "talks", "*.talk"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".talk"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := newDesk(t)
+			var got strings.Builder
+			for line := range strings.Lines(string(want)) {
+				if does, ok := strings.CutPrefix(strings.TrimSpace(line), "> "); ok {
+					fmt.Fprintf(&got, "> %s\n%s", does, d.say(t, does))
+				} else if strings.HasPrefix(line, "# about:") {
+					got.WriteString(line)
+				}
+			}
+			if *update {
+				if err := errors.Join(os.WriteFile(file, []byte(got.String()), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("golden (-), now (+):\n%s", diff)
+			}
+		})
+	}
+}
