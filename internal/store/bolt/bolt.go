@@ -73,7 +73,7 @@ func Open(path string) (*Store, error) {
 }
 
 func open(path string) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	db, err := opening(path)
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is open in another process: a second bot may be running; stop it, or give this one a store of its own", path)
 	}
@@ -81,6 +81,47 @@ func open(path string) (*bbolt.DB, error) {
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
 	return db, nil
+}
+
+// opening opens the file. What the library answers to a damaged one with a
+// panic is an error here.
+func opening(path string) (db *bbolt.DB, err error) {
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			db, err = nil, fmt.Errorf("the file is damaged: %v; restore it from a backup, or move it away", trouble)
+		}
+	}()
+	if err := whole(path); err != nil {
+		return nil, err
+	}
+	return bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
+}
+
+// whole refuses a file that ends before its last page: reading on would end the
+// process. It opens the file without its list of free pages, which may be what
+// is missing.
+func whole(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil // a new one
+	}
+	if err != nil {
+		return err
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tx, err := db.Begin(false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("the file is cut off: it has %d of %d bytes; restore it from a backup, or move it away", info.Size(), tx.Size())
+	}
+	return nil
 }
 
 // prepare makes a new file's buckets, and refuses a file of a later format.

@@ -204,3 +204,55 @@ func sizeOf(t *testing.T, path string) int64 {
 	}
 	return info.Size()
 }
+
+// TestAFileThatIsCutOff: wherever a disk has cut the file, it opens with all
+// that it holds, or says why not.
+func TestAFileThatIsCutOff(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "incidents.db")
+	ctx := context.Background()
+	store := open(t, path)
+	for range 20 {
+		inc, err := store.Create(ctx, incident.Incident{Runbook: strings.Repeat("queue ", 500)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.SaveBundle(ctx, inc.ID, evidence.Bundle{Logs: []evidence.RawLog{{Text: "said"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, refused := 0, 0
+	for size := 1; size < len(data); size += 1531 {
+		cut := filepath.Join(folder, fmt.Sprintf("cut-%d.db", size))
+		if err := os.WriteFile(cut, data[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		store, err := bolt.Open(cut)
+		if err != nil {
+			refused++
+			if !strings.Contains(err.Error(), cut) {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+		} else {
+			opened++
+			if all, err := store.List(ctx); err != nil || len(all) != 20 {
+				t.Errorf("%d bytes: %d incidents, %v", size, len(all), err)
+			}
+			store.Close()
+		}
+		if err := os.Remove(cut); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d bytes: %d cut files opened, %d were refused", len(data), opened, refused)
+	if refused == 0 {
+		t.Error("no cut file was refused")
+	}
+}
