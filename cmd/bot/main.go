@@ -65,18 +65,30 @@ func report(err error) int {
 
 func root() *cobra.Command {
 	var file string
+	var o fixOptions
 	cmd := &cobra.Command{
 		Use:   "bot",
 		Short: "Diagnose and repair a Redis session store on Kubernetes, from Slack or a terminal",
 		Long: `bot walks responders through a runbook's diagnosis, names the likely cause with
 its evidence, and proposes the fix as a plan. It changes nothing before somebody
-who may has pressed Apply.`,
+who may has pressed Apply, or has typed yes in a terminal.
+
+The measures of the runbook are commands, too, such as bot rollback; bot fix
+lists them with the fixes.`,
 		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return runMeasure(cmd, file, o, args)
+		},
 	}
+	o.flags(cmd.Flags())
 	cmd.PersistentFlags().StringVar(&file, "config", "", "configuration file (default: config.yaml in the working directory, if there)")
-	cmd.AddCommand(serveCommand(&file), diagnoseCommand(&file), lintCommand())
+	cmd.AddCommand(serveCommand(&file), diagnoseCommand(&file), fixCommand(&file), verifyCommand(&file), lintCommand())
 	return cmd
 }
 

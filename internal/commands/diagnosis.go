@@ -1,6 +1,8 @@
 package commands
 
-import "redis-session-bot/internal/incident"
+import (
+	"redis-session-bot/internal/incident"
+)
 
 // Diagnosis is a walk that was not stored, as one View: the verdict, then
 // every step with its findings.
@@ -19,4 +21,33 @@ func (h *Handler) Diagnosis(inc incident.Incident) View {
 		}
 	}
 	return view
+}
+
+// Verification is what held of the runbook's verification, as one View.
+func (h *Handler) Verification(inc incident.Incident) View {
+	title := h.Incidents.Runbooks[inc.Runbook].Title + " · " + inc.Target.String()
+	head := say("").emoji(emojiFail).say(" ").strong("Not all of it holds.")
+	if inc.State == incident.Fixed {
+		head = say("").emoji(emojiOK).say(" ").strong("Verified.")
+	}
+	return View{Summary: title, Parts: []Part{Heading{title}, Paragraph{outcomes(head, inc)}}}
+}
+
+// Progress is what the newest plan has done so far, line by line; a line that
+// has changed is another one.
+func (h *Handler) Progress(inc incident.Incident) []Text {
+	plan := newest(inc)
+	if plan == nil {
+		return nil
+	}
+	var lines []Text
+	for i, write := range plan.Writes {
+		if write.Status != incident.Planned {
+			lines = append(lines, writeLine(i+1, write, *plan))
+		}
+	}
+	if inc.State == incident.Verifying {
+		lines = append(lines, say("").emoji(emojiRunning).say(" ").strong("Verifying"))
+	}
+	return lines
 }

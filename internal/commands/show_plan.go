@@ -299,7 +299,11 @@ func (h *Handler) mayApply(text Text) Text {
 }
 
 // isPerson reports whether a name in the configuration is a user's ID.
-func isPerson(who string) bool { return strings.HasPrefix(who, "U") || strings.HasPrefix(who, "W") }
+func isPerson(who string) bool {
+	return (strings.HasPrefix(who, "U") || strings.HasPrefix(who, "W")) && !strings.ContainsFunc(who, func(r rune) bool {
+		return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
+	})
+}
 
 func troubleEmoji(plan incident.Plan) string {
 	switch plan.State {

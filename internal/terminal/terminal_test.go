@@ -1,6 +1,8 @@
 package terminal_test
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -37,5 +39,28 @@ func TestDrawColoursDiffsOnlyWhenAsked(t *testing.T) {
 	}
 	if !strings.Contains(coloured.String(), "\x1b[32m+new\x1b[0m") || !strings.Contains(coloured.String(), "\x1b[31m-old\x1b[0m") {
 		t.Errorf("coloured: %q", coloured.String())
+	}
+}
+
+func TestAskReadsOneLine(t *testing.T) {
+	var out strings.Builder
+	in := strings.NewReader(" yes \r\nundo\nlast")
+	for _, want := range []string{"yes", "undo", "last"} {
+		if got, err := (terminal.Terminal{Out: &out}).Ask(t.Context(), in, "Go on? "); err != nil || got != want {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	}
+	if _, err := (terminal.Terminal{Out: &out}).Ask(t.Context(), in, "Go on? "); err == nil {
+		t.Error("the end of the input is an answer")
+	}
+}
+
+func TestAskEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	in, never := io.Pipe()
+	defer never.Close()
+	if _, err := (terminal.Terminal{Out: io.Discard}).Ask(ctx, in, "Go on? "); err == nil {
+		t.Error("an interrupted question is answered")
 	}
 }
