@@ -129,13 +129,13 @@ func TestRepair(t *testing.T) {
 		typed   string // "" where nobody can be asked
 		yes     bool
 		dryRun  bool
-		cluster queue
+		cluster *queue
 		code    int
 		says    []string
 		sent    int
 	}{
 		"a typed yes": {ref: "broken", typed: "yes\n", sent: 1,
-			says: []string{"Broken — certain", `mend queue {"limit":"1Gi"}`, "    +new", "Type yes to apply it:", "1 pod", "Verifying", "Fixed at", "it is ready"}},
+			says: []string{"Broken — certain", `mend queue {"limit":"1Gi"}`, "    +new", "Type yes to apply it:", "1 pod", "Fixed at", "it is ready"}},
 		"another value":        {ref: "broken", set: map[string]string{"limit": "2Gi"}, typed: "yes\n", says: []string{`mend queue {"limit":"2Gi"}`}, sent: 1},
 		"a value that is bad":  {ref: "broken", set: map[string]string{"limit": "1Mi"}, typed: "yes\n", code: exitUsage, says: []string{"1Mi is too little. Give other values with --set limit=…"}},
 		"no such value":        {ref: "broken", set: map[string]string{"limits": "2Gi"}, typed: "yes\n", code: exitUsage, says: []string{"--set limits: broken has no such value; it has: limit"}},
@@ -144,19 +144,22 @@ func TestRepair(t *testing.T) {
 		"nobody to ask":        {ref: "broken", code: exitUsage, says: []string{"there is no terminal. Give --yes"}},
 		"consent beforehand":   {ref: "broken", yes: true, says: []string{"Fixed at"}, sent: 1},
 		"only looking":         {ref: "broken", dryRun: true, says: []string{"Plan 1 · give it more"}},
-		"the dry run refuses":  {ref: "broken", typed: "yes\n", cluster: queue{dryRun: "it is immutable"}, code: exitProblem, says: []string{"the API server refuses it: it is immutable"}},
+		"the dry run refuses":  {ref: "broken", typed: "yes\n", cluster: &queue{dryRun: "it is immutable"}, code: exitProblem, says: []string{"the API server refuses it: it is immutable"}},
 		"data loss, by name":   {ref: "broken/empty", typed: "queue\n", says: []string{"Data loss: every message in it is gone.", "Type queue to apply it:", "Fixed at"}, sent: 1},
 		"data loss, by yes":    {ref: "broken/empty", typed: "yes\n", code: exitProblem, says: []string{"This is not queue"}},
 		"data loss, --yes":     {ref: "broken/empty", yes: true, code: exitUsage, says: []string{"this plan loses data"}},
 		"data loss, both":      {ref: "broken/empty", yes: true, typed: "no\n", code: exitProblem, says: []string{"This is not queue"}},
 		"another cause":        {ref: "slow", dryRun: true, says: []string{`Mind: the evidence does not speak for "Slow"`}},
-		"the write is refused": {ref: "broken", typed: "yes\n", cluster: queue{fails: &incident.Refusal{Says: "Pods is forbidden."}}, code: exitProblem, says: []string{"Nothing was changed: Pods is forbidden."}},
-		"it does not help":     {ref: "broken", typed: "yes\nleave it\n", cluster: queue{idle: true}, code: exitProblem, says: []string{"Applied, but not fixed.", "it is not ready", "Type undo"}, sent: 1},
-		"it is put back":       {ref: "broken", typed: "yes\nundo\n", cluster: queue{idle: true}, code: exitProblem, says: []string{"undo plan 1 · applied"}, sent: 2},
-		"no API server":        {ref: "broken", typed: "yes\n", cluster: queue{down: true}, code: exitNoCluster, says: []string{"shop/queue could not be read: connection refused"}},
+		"the write is refused": {ref: "broken", typed: "yes\n", cluster: &queue{fails: &incident.Refusal{Says: "Pods is forbidden."}}, code: exitProblem, says: []string{"Nothing was changed: Pods is forbidden."}},
+		"it does not help":     {ref: "broken", typed: "yes\nleave it\n", cluster: &queue{idle: true}, code: exitProblem, says: []string{"Applied, but not fixed.", "it is not ready", "Type undo"}, sent: 1},
+		"it is put back":       {ref: "broken", typed: "yes\nundo\n", cluster: &queue{idle: true}, code: exitProblem, says: []string{"undo plan 1 · applied"}, sent: 2},
+		"no API server":        {ref: "broken", typed: "yes\n", cluster: &queue{down: true}, code: exitNoCluster, says: []string{"shop/queue could not be read: connection refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster := &test.cluster
+			cluster := test.cluster
+			if cluster == nil {
+				cluster = &queue{}
+			}
 			if cluster.dryRun == "" {
 				cluster.dryRun = incident.DryRunAccepted
 			}

@@ -152,8 +152,8 @@ func writeLine(n int, write incident.Write, plan incident.Plan) Text {
 	for _, came := range write.Says {
 		text = text.say("\n%s", cutTo(came, 300))
 	}
-	if write.Progress != "" {
-		text = text.say("\n%s", cutTo(write.Progress, 300))
+	if write.Progress != "" && plan.State == incident.Underway {
+		text = text.say("\n%s", cutTo(strings.TrimSpace(write.Progress), 300))
 	}
 	if write.NoUndo != "" && plan.State == incident.Proposed {
 		text = text.say("\nCannot be undone: %s", write.NoUndo)
@@ -165,7 +165,7 @@ func writeLine(n int, write incident.Write, plan incident.Plan) Text {
 func writeEmoji(write incident.Write, plan incident.Plan) string {
 	switch write.Status {
 	case incident.Done:
-		if write.Progress != "" {
+		if write.Progress != "" && plan.State == incident.Underway {
 			return emojiRunning // sent; what it sets going is waited for
 		}
 		return emojiOK

@@ -183,8 +183,11 @@ func (s *Service) send(ctx context.Context, inc Incident, number, n int, write *
 	write.Status, write.After = writeStatus(err), after
 	marked := s.markWrite(context.WithoutCancel(ctx), inc.ID, number, n, func(w *Write) {
 		w.Status, w.After = write.Status, after
-		if err != nil {
+		switch {
+		case err != nil:
 			w.Error = sentence(err)
+		case w.Await != Nothing:
+			w.Progress = "written; waiting for what it sets going" // until settle knows better
 		}
 	})
 	return errors.Join(err, marked)
