@@ -26,6 +26,7 @@ type Target struct {
 	SecretKey string `json:"secretKey,omitempty" yaml:"secretKey,omitempty"`
 	App       string `json:"app,omitempty" yaml:"app,omitempty"` // Deployment of the application that uses the store
 	AppConfig string `json:"appConfig,omitempty" yaml:"appConfig,omitempty"`
+	Backup    string `json:"backup,omitempty" yaml:"backup,omitempty"` // claim with backups of the store's files
 }
 
 // String names the target as the bot's messages do: namespace/workload.

@@ -252,7 +252,7 @@ var address = regexp.MustCompile(`^((rediss?|https?)://)?([.:/-]|svc|cluster|loc
 // names are the target's own, the longest first.
 func (l *look) names() []string {
 	t := l.target
-	names := []string{t.Namespace, t.Workload, t.Service, t.App, t.Container, t.Config, t.ConfigKey, t.Secret, t.SecretKey, t.AppConfig}
+	names := []string{t.Namespace, t.Workload, t.Service, t.App, t.Container, t.Config, t.ConfigKey, t.Secret, t.SecretKey, t.AppConfig, t.Backup}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
 	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
 	return slices.Compact(names)

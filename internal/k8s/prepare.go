@@ -32,6 +32,7 @@ type planner struct {
 	warnings []string
 	cautions []string
 	holds    incident.Holds
+	read     []volumeReading
 }
 
 // draft is one object while a plan is made: as it is, as it will be, and what
