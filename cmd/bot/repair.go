@@ -229,6 +229,18 @@ func (r *repair) offerUndo(ctx context.Context, inc incident.Incident) error {
 	if err := r.service.UndoPlan(ctx, inc.ID, r.actor, 1); err != nil {
 		return exit{exitProblem, err}
 	}
+	if inc, err = r.service.Get(ctx, inc.ID); err != nil {
+		return exit{exitNoCluster, err}
+	}
+	if undo := inc.Plans[1]; undo.State == incident.Proposed { // it loses data
+		r.card(inc, "plan/2")
+		if err := r.consent(ctx, inc, undo); err != nil {
+			return err
+		}
+		if err := r.service.ApplyPlan(ctx, inc.ID, r.actor, undo.Number, undo.Digest); err != nil {
+			return exit{exitProblem, err}
+		}
+	}
 	r.service.Wait()
 	if inc, err = r.service.Get(context.WithoutCancel(ctx), inc.ID); err != nil {
 		return exit{exitNoCluster, err}

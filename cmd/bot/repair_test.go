@@ -71,6 +71,7 @@ type queue struct {
 	fails  error
 	dryRun string
 	sent   int
+	empty  bool  // what puts it back brings it back empty
 }
 
 func (c *queue) Look(evidence.Target) incident.Look { return c }
@@ -93,7 +94,11 @@ func (c *queue) Check(context.Context, string) (evidence.Bundle, error) {
 
 func (c *queue) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
 	wanted.Progress("asking")
-	return incident.Prepared{Holds: incident.Untold(), Writes: []incident.Write{{Verb: incident.Update, Object: incident.Object{Kind: "Queue", Name: "queue"},
+	holds := incident.Untold()
+	if c.empty && c.sent > 0 {
+		holds.After = 0
+	}
+	return incident.Prepared{Holds: holds, Writes: []incident.Write{{Verb: incident.Update, Object: incident.Object{Kind: "Queue", Name: "queue"},
 		Changes: wanted.Changes, Title: fmt.Sprintf("mend queue %s", wanted.Changes[0].Args), Diff: "-old\n+new\n", Await: incident.Rollout,
 		DryRun: c.dryRun, Undo: []runbook.Change{{Kind: "mend", Args: json.RawMessage(`{}`)}}}}}, nil
 }
@@ -153,6 +158,8 @@ func TestRepair(t *testing.T) {
 		"the write is refused": {ref: "broken", typed: "yes\n", cluster: &queue{fails: &incident.Refusal{Says: "Pods is forbidden."}}, code: exitProblem, says: []string{"Nothing was changed: Pods is forbidden."}},
 		"it does not help":     {ref: "broken", typed: "yes\nleave it\n", cluster: &queue{idle: true}, code: exitProblem, says: []string{"Applied, but not fixed.", "it is not ready", "Type undo"}, sent: 1},
 		"it is put back":       {ref: "broken", typed: "yes\nundo\n", cluster: &queue{idle: true}, code: exitProblem, says: []string{"undo plan 1 · applied"}, sent: 2},
+		"put back, by yes":     {ref: "broken", typed: "yes\nundo\nyes\n", cluster: &queue{idle: true, empty: true}, code: exitProblem, says: []string{"Data loss: it comes back empty.", "This is not queue"}, sent: 1},
+		"put back, by name":    {ref: "broken", typed: "yes\nundo\nqueue\n", cluster: &queue{idle: true, empty: true}, code: exitProblem, says: []string{"undo plan 1 · applied"}, sent: 2},
 		"no API server":        {ref: "broken", typed: "yes\n", cluster: &queue{down: true}, code: exitNoCluster, says: []string{"shop/queue could not be read: connection refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,13 +22,29 @@ func (h *Handler) apply(ctx context.Context, r Request, id string, number int, d
 	}
 	if plan.Loses() {
 		if r.Answers == nil {
-			return Reply{Form: typedForm(r, inc, plan)}, nil
+			return Reply{Form: typedForm(inc, plan)}, nil
 		}
 		if err := Typed(inc, r.Answers[inputName]); err != nil {
 			return Reply{}, err
 		}
 	}
 	return Reply{}, h.Incidents.ApplyPlan(ctx, id, r.Actor, number, digest)
+}
+
+// undo puts a plan back. An undo that loses data asks for the workload's name,
+// like any plan that does.
+func (h *Handler) undo(ctx context.Context, r Request, id string, number int) (Reply, error) {
+	if err := h.Incidents.UndoPlan(ctx, id, r.Actor, number); err != nil {
+		return Reply{}, err
+	}
+	inc, err := h.Incidents.Get(ctx, id)
+	if err != nil {
+		return Reply{}, err
+	}
+	if plan := newest(inc); plan.Undoes == number && plan.State == incident.Proposed {
+		return Reply{Form: typedForm(inc, *plan)}, nil
+	}
+	return Reply{}, nil
 }
 
 // Typed holds what somebody typed against the workload's name: *runbook.BadInput or nil.
@@ -40,8 +56,8 @@ func Typed(inc incident.Incident, typed string) error {
 }
 
 // typedForm asks for the workload's name before data is lost.
-func typedForm(r Request, inc incident.Incident, plan incident.Plan) *Form {
-	form := Form{ID: r.Action, Value: r.Value, Title: fmt.Sprintf("Apply plan %d", plan.Number), Submit: "Apply",
+func typedForm(inc incident.Incident, plan incident.Plan) *Form {
+	form := Form{ID: actApply, Value: value(inc.ID, plan.Number, plan.Digest), Title: fmt.Sprintf("Apply plan %d", plan.Number), Submit: "Apply",
 		Inputs: []Input{{ID: inputName, Label: "Type " + inc.Target.Workload + " to apply the plan"}}}
 	for _, loss := range losses(plan) {
 		form.Parts = append(form.Parts, Paragraph{say("").emoji(emojiLoss).say(" ").strong("Data loss: " + stop(loss))})

@@ -10,6 +10,9 @@ import (
 func planButtons(inc incident.Incident, plan incident.Plan) []Button {
 	cancel := Button{ID: actCancel, Value: value(inc.ID, plan.Number), Label: "Cancel"}
 	again := Button{ID: actPlan, Value: value(inc.ID, plan.Fix), Label: "Plan again", Style: Primary}
+	if plan.Undoes > 0 {
+		again = undoButton(inc, incident.Plan{Number: plan.Undoes})
+	}
 	switch plan.State {
 	case incident.Proposed:
 		var buttons []Button

@@ -205,6 +205,9 @@ func (d *desk) say(t *testing.T, line string) string {
 		}
 	case "sees":
 		return d.seen(t, words[2])
+	case "empties":
+		d.cluster.holds = incident.Holds{Now: 7, After: 0, Says: []string{words[2]}}
+		return ""
 	case "loses":
 		d.cluster.fails = &incident.Refusal{Says: words[2]}
 		return ""

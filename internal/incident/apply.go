@@ -33,7 +33,7 @@ func (s *Service) ApplyPlan(ctx context.Context, id string, actor Actor, number 
 	if err != nil {
 		return err
 	}
-	s.start(id, func(ctx context.Context) error { return s.applyAndVerify(ctx, inc, number, actor) })
+	s.start(id, func(ctx context.Context) error { return s.carryOut(ctx, inc, number, actor) })
 	return nil
 }
 
@@ -105,9 +105,14 @@ func Accepted(plan Plan) bool {
 	return len(plan.Writes) > 0 && !slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.DryRun != DryRunAccepted })
 }
 
-func (s *Service) applyAndVerify(ctx context.Context, inc Incident, number int, actor Actor) error {
+// carryOut writes a plan and looks at what came of it: the verification, or
+// after an undo the whole diagnosis, since what was broken is broken again.
+func (s *Service) carryOut(ctx context.Context, inc Incident, number int, actor Actor) error {
 	if err := s.write(ctx, inc, number, actor); err != nil {
 		return err
+	}
+	if inc.Plan(number).Undoes > 0 {
+		return s.afterUndo(ctx, inc.ID, actor)
 	}
 	return s.Verify(ctx, inc.ID, actor)
 }
@@ -309,7 +314,7 @@ func (s *Service) GoOn(ctx context.Context, id string, actor Actor, number int, 
 	if err != nil {
 		return err
 	}
-	s.start(id, func(ctx context.Context) error { return s.applyAndVerify(ctx, inc, number, actor) })
+	s.start(id, func(ctx context.Context) error { return s.carryOut(ctx, inc, number, actor) })
 	return nil
 }
 
@@ -389,7 +394,8 @@ func (s *Service) Decide(ctx context.Context, id string, actor Actor, number int
 }
 
 // UndoPlan puts back what a plan has written. It is refused when somebody has
-// changed one of the objects since.
+// changed one of the objects since. An undo that loses data is only proposed:
+// it is applied like any other plan that does.
 func (s *Service) UndoPlan(ctx context.Context, id string, actor Actor, number int) error {
 	if err := s.allow(ctx, actor, Approver); err != nil {
 		return err
@@ -424,23 +430,22 @@ func (s *Service) UndoPlan(ctx context.Context, id string, actor Actor, number i
 		plan := Plan{Number: len(inc.Plans) + 1, State: Proposed, By: actor, Fix: inc.Plan(number).Fix, Undoes: number,
 			Action: fmt.Sprintf("undo plan %d", number), Changes: changes, MadeAt: s.Now()}
 		plan.fill(prepared, runbook.Proposal{})
-		plan.Digest = Digest(inc.Target, plan)
+		plan.Digest, plan.Until = Digest(inc.Target, plan), s.Now().Add(s.Limits.PlanValid)
 		s.replacePlans(inc, plan.Number)
 		inc.Plans = append(inc.Plans, plan)
+		undo = plan.Number
+		if plan.Loses() {
+			s.note(inc, actor, "made plan %d: %s", plan.Number, plan.Action)
+			return nil
+		}
 		s.begin(inc, inc.Plan(plan.Number), actor)
 		s.note(inc, actor, "undoes plan %d", number)
-		undo = plan.Number
 		return nil
 	})
-	if err != nil {
+	if err != nil || inc.Plan(undo).State == Proposed {
 		return err
 	}
-	s.start(id, func(ctx context.Context) error {
-		if err := s.write(ctx, inc, undo, actor); err != nil {
-			return err
-		}
-		return s.afterUndo(ctx, id, actor)
-	})
+	s.start(id, func(ctx context.Context) error { return s.carryOut(ctx, inc, undo, actor) })
 	return nil
 }
 
