@@ -71,7 +71,7 @@ type queue struct {
 	fails  error
 	dryRun string
 	sent   int
-	empty  bool  // what puts it back brings it back empty
+	empty  bool // what puts it back brings it back empty
 }
 
 func (c *queue) Look(evidence.Target) incident.Look { return c }
