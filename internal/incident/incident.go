@@ -212,6 +212,7 @@ const (
 	Rollout Await = "rollout" // the rollout of the object has ended
 	Gone    Await = "gone"    // no pod of the object is left
 	Job     Await = "job"     // the pod has done its work
+	Saved   Await = "saved"   // the running server has written what it holds to its volume
 )
 
 // Holds is what the store holds before and after a plan, as far as that can be

@@ -101,6 +101,12 @@ func changes() map[string]change {
 		changeReplicas:  replicasChange(),
 		changeRestart:   restartChange(),
 		changeRollBack:  rollBackChange(),
+
+		changeKeep:       keepChange(),
+		changePromote:    promoteChange(),
+		changeReplicate:  replicateChange(),
+		changeKillScript: killScriptChange(),
+		changePassword:   passwordChange(),
 	}
 }
 

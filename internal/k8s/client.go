@@ -23,6 +23,13 @@ type Prober interface {
 	// pings, reads INFO and does a session-like round trip under a key prefix
 	// of its own, which it removes again. It never returns the password.
 	Probe(ctx context.Context, dial func(ctx context.Context) (net.Conn, error), password string) evidence.Redis
+
+	// Config reads settings of the running server; none that is a secret.
+	Config(ctx context.Context, dial func(ctx context.Context) (net.Conn, error), password string, names ...string) (map[string]string, error)
+
+	// Do sends one command to the running server, once. An error with a method
+	// Refused that is true means that nothing has happened.
+	Do(ctx context.Context, dial func(ctx context.Context) (net.Conn, error), password string, command ...string) error
 }
 
 // Cluster is one Kubernetes cluster.

@@ -33,6 +33,7 @@ type planner struct {
 	cautions []string
 	holds    incident.Holds
 	read     []volumeReading
+	fromDisk bool // what is on the volume counts, not what is in memory
 }
 
 // draft is one object while a plan is made: as it is, as it will be, and what
@@ -48,6 +49,9 @@ type draft struct {
 // Prepare resolves changes against the cluster: all the edits of one object
 // become one write, so that a workload rolls out once. It writes nothing.
 func (c *Cluster) Prepare(ctx context.Context, wanted incident.Wanted) (incident.Prepared, error) {
+	if wanted.Progress == nil {
+		wanted.Progress = func(string) {}
+	}
 	p := &planner{Cluster: c, target: wanted.Target, name: wanted.Name, progress: wanted.Progress,
 		redactor: c.redactor(ctx, wanted.Target), holds: incident.Untold()}
 	for _, one := range wanted.Changes {
@@ -59,6 +63,7 @@ func (c *Cluster) Prepare(ctx context.Context, wanted incident.Wanted) (incident
 	if err != nil {
 		return incident.Prepared{}, c.readable(p.redactor, err)
 	}
+	writes = p.foresee(ctx, writes)
 	return incident.Prepared{Writes: writes, Warnings: p.warnings, Cautions: p.cautions, Holds: p.holds}, nil
 }
 

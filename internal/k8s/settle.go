@@ -30,6 +30,8 @@ func (c *Cluster) Settle(ctx context.Context, target evidence.Target, write inci
 	case incident.Rollout:
 		began := c.Now()
 		return nil, c.wait(ctx, redactor, progress, func() (bool, string, error) { return c.rollout(ctx, target, write.Awaited.Name, began) })
+	case incident.Saved:
+		return nil, c.wait(ctx, redactor, progress, func() (bool, string, error) { return c.saved(ctx, target, write) })
 	case incident.Gone:
 		return nil, c.wait(ctx, redactor, progress, func() (bool, string, error) { return c.noPods(ctx, target, write.Awaited.Name) })
 	}

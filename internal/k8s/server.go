@@ -1,0 +1,81 @@
+package k8s
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/incident"
+)
+
+// server is a way to one running Redis, with the password that its clients have.
+type server struct {
+	pod      *corev1.Pod
+	forward  *forward
+	password string
+}
+
+// serverOf finds the pod of the store that runs, a ready one first, and opens
+// a way to it. The error is a sentence for people.
+func (c *Cluster) serverOf(ctx context.Context, target evidence.Target) (*server, error) {
+	pods, err := c.look(target).readPods(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the pods of %s: %w", target.Workload, err)
+	}
+	pod := runningPod(pods.Items)
+	if pod == nil {
+		return nil, refuse("The store does not run: no container of %s does.", target.Workload)
+	}
+	return c.serverOn(ctx, target, pod)
+}
+
+// serverIn opens a way to the pod of that name.
+func (c *Cluster) serverIn(ctx context.Context, target evidence.Target, name string) (*server, error) {
+	pod, err := c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("read pod %s: %w", name, err)
+	}
+	return c.serverOn(ctx, target, pod)
+}
+
+func (c *Cluster) serverOn(ctx context.Context, target evidence.Target, pod *corev1.Pod) (*server, error) {
+	if c.Prober == nil {
+		return nil, refuse("The running server was not asked: there is no way to it from here.")
+	}
+	look := c.look(target)
+	forward, err := c.forward(ctx, pod.Namespace, pod.Name, look.port())
+	if err != nil {
+		return nil, err
+	}
+	found, _ := look.readSecrets(ctx) // without a password the server itself says what it wants
+	return &server{pod: pod, forward: forward, password: found.password}, nil
+}
+
+// Close ends the way.
+func (s *server) Close() { s.forward.Close() }
+
+// refusedBy reports whether an error is the server's own answer, so that
+// nothing has happened.
+func refusedBy(err error) bool {
+	var answer interface{ Refused() bool }
+	return errors.As(err, &answer) && answer.Refused()
+}
+
+// command sends one command to the server in the pod that a write is about.
+// Its errors are those of incident.Cluster's Apply.
+func (c *Cluster) command(ctx context.Context, target evidence.Target, write incident.Write, words ...string) error {
+	server, err := c.serverIn(ctx, target, write.Object.Name)
+	if err != nil {
+		return &incident.Refusal{Says: "Nothing was sent: the server cannot be reached: " + reason(err), Err: err}
+	}
+	defer server.Close()
+	err = c.Prober.Do(ctx, server.forward.Dial, server.password, words...)
+	if refusedBy(err) {
+		return &incident.Refusal{Says: fmt.Sprintf("Nothing was changed: Redis in %s answers %q.", write.Object.Name, err.Error()), Err: err}
+	}
+	return err
+}
