@@ -241,6 +241,7 @@ type Refused struct {
 	Text      string `json:"text"` // the line as the server quoted it
 	Directive string `json:"directive"`
 	Reason    string `json:"reason"`
+	Meant     string `json:"meant"` // the directive that was likely meant, "" where nobody can say
 }
 
 // Service is the Service in front of the store.

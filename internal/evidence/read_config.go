@@ -46,6 +46,9 @@ func (r *reader) readRefused() {
 		line, text, directive, reason, ok := redisconf.Refused(strings.Join(log.Lines, "\n"))
 		if ok {
 			r.evidence.Config.Refused = Refused{Happened: true, Line: int64(line), Text: text, Directive: directive, Reason: reason}
+			if all := redisconf.Parse(text).Directives(); len(all) == 1 {
+				r.evidence.Config.Refused.Meant = redisconf.Meant(all[0].Name, all[0].Args...)
+			}
 			return
 		}
 	}

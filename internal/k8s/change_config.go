@@ -22,7 +22,32 @@ import (
 type configArgs struct {
 	Set   map[string]string `json:"set,omitempty"`
 	Drop  []configLine      `json:"drop,omitempty"`
+	Name  []configName      `json:"name,omitempty"`
+	Only  []string          `json:"only,omitempty"` // every other directive goes; comments and secrets stay
 	Lines []configPatch     `json:"lines,omitempty"`
+}
+
+// configName gives a line another directive; its values stay.
+type configName struct {
+	configLine
+	As string `json:"as"`
+}
+
+// UnmarshalJSON reads what configLine reads, and as.
+func (n *configName) UnmarshalJSON(data []byte) error {
+	var plain struct {
+		Line      any    `json:"line"`
+		Directive string `json:"directive"`
+		As        string `json:"as"`
+	}
+	if err := decodeArgs(data, &plain); err != nil {
+		return err
+	}
+	n.Directive, n.As = plain.Directive, plain.As
+	if plain.Line != nil {
+		n.Line = json.Number(fmt.Sprint(plain.Line))
+	}
+	return nil
 }
 
 // configLine names a line to drop: by its directive, and by its number where
@@ -74,8 +99,13 @@ func validateConfig(args json.RawMessage) error {
 	if err := decodeArgs(args, &a); err != nil {
 		return err
 	}
-	if len(a.Set)+len(a.Drop)+len(a.Lines) == 0 {
-		return errors.New("it changes nothing: give set or drop")
+	if len(a.Set)+len(a.Drop)+len(a.Name)+len(a.Only)+len(a.Lines) == 0 {
+		return errors.New("it changes nothing: give set, drop, name or only")
+	}
+	for _, line := range a.Name {
+		if line.Directive == "" || line.As == "" || redisconf.Secret(line.As) {
+			return errors.New("name: give the directive, and as, which is no secret's")
+		}
 	}
 	for name, value := range a.Set {
 		if redisconf.Secret(name) {
@@ -147,6 +177,18 @@ func (a configArgs) apply(file *redisconf.File) ([]string, error) {
 		titles = append(titles, fmt.Sprintf("drop line %d (%s)", number, line.Directive))
 		file.Drop(number)
 	}
+	for _, line := range a.Name {
+		title, err := line.rename(file)
+		if err != nil {
+			return nil, err
+		}
+		titles = append(titles, title)
+	}
+	if len(a.Only) > 0 {
+		if dropped := dropAllBut(file, a.Only); len(dropped) > 0 {
+			titles = append(titles, fmt.Sprintf("drop %d lines (%s)", len(dropped), strings.Join(dropped, ", ")))
+		}
+	}
 	names := make([]string, 0, len(a.Set))
 	for name := range a.Set {
 		names = append(names, name)
@@ -160,6 +202,45 @@ func (a configArgs) apply(file *redisconf.File) ([]string, error) {
 		titles = append(titles, fmt.Sprintf("set %s %s", name, a.Set[name]))
 	}
 	return titles, nil
+}
+
+// rename gives the line its other directive.
+func (n configName) rename(file *redisconf.File) (string, error) {
+	number, err := findLine(file, n.configLine)
+	if err != nil {
+		return "", err
+	}
+	for _, directive := range file.Directives() {
+		if directive.Line != number {
+			continue
+		}
+		if err := redisconf.Check(n.As, strings.Join(directive.Args, " ")); err != nil {
+			return "", refuse("Redis would refuse it: %s.", err)
+		}
+		if err := file.Splice(number, 1, []string{redisconf.Format(n.As, directive.Args...)}, true); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("correct line %d (%s is %s)", number, n.Directive, n.As), nil
+}
+
+// dropAllBut takes every directive out but those of that name and those that
+// hold a secret, and names what it took out.
+func dropAllBut(file *redisconf.File, only []string) []string {
+	all := file.Directives()
+	var dropped []string
+	for i := len(all) - 1; i >= 0; i-- { // from the end, so that the numbers before hold
+		name := all[i].Name
+		if redisconf.Secret(name) || name == "aclfile" || slices.Contains(only, name) {
+			continue
+		}
+		file.Drop(all[i].Line)
+		if !slices.Contains(dropped, name) {
+			dropped = append(dropped, name)
+		}
+	}
+	slices.Sort(dropped)
+	return dropped
 }
 
 // findLine finds the line to drop; a number must hold the directive it names.
