@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path"
 	"strconv"
 	"strings"
 
@@ -62,15 +63,15 @@ func keepChange() change {
 			if err := decodeArgs(args, &a); err != nil {
 				return nil, err
 			}
-			if a.With == keepVolume {
-				p.fromDisk = true
-				return nil, nil
-			}
 			server, err := p.serverOf(ctx, p.target)
 			if err != nil {
 				return nil, err
 			}
 			defer server.Close()
+			if a.With == keepVolume {
+				p.fromDisk = true
+				return nil, p.onlyWithAppendOnly(ctx, server)
+			}
 			return []incident.Write{p.keepWrite(server.pod.Name, string(server.pod.UID), a.With)}, nil
 		},
 		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, args json.RawMessage) error {
@@ -81,6 +82,26 @@ func keepChange() change {
 			return c.command(ctx, target, write, a.With.words()...)
 		},
 	}
+}
+
+// onlyWithAppendOnly refuses where the folder of the data has no append-only file.
+func (p *planner) onlyWithAppendOnly(ctx context.Context, server *server) error {
+	got, err := p.Prober.Config(ctx, server.forward.Dial, server.password, "dir", "appendfilename", "appenddirname")
+	if err != nil {
+		return refuse("The running server does not say where its data is: %s.", err)
+	}
+	single := path.Join(got["dir"], got["appendfilename"])
+	manifest := path.Join(got["dir"], got["appenddirname"], got["appendfilename"]+".manifest")
+	for _, name := range []string{manifest, single} {
+		asked, err := p.exec(ctx, p.target.Namespace, server.pod.Name, p.target.Container, []string{"test", "-s", name})
+		if err != nil {
+			return fmt.Errorf("look for %s: %w", name, err)
+		}
+		if asked.code == 0 {
+			return nil
+		}
+	}
+	return refuse("There is no append-only file in %s to load: neither %s nor %s. Nothing was prepared.", got["dir"], manifest, single)
 }
 
 // keepWrite makes the server in a pod write down what it holds.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/redisconf"
 )
 
 // foresee says what the store will hold after a plan that makes its pods anew,
@@ -25,6 +26,9 @@ func (p *planner) foresee(ctx context.Context, writes []incident.Write) []incide
 	}
 	p.progress("asking the store what it holds")
 	facts, server := p.facts(ctx, d)
+	if facts.hidden == "" && facts.folder == folderStays && !facts.loading && (facts.keys <= 0 || facts.fromDisk) {
+		facts.disk = p.disk(ctx, facts.next)
+	}
 	promise := promiseOf(facts)
 	p.holds = promise.holds
 	p.cautions = append(promise.cautions, p.cautions...)
@@ -94,6 +98,24 @@ func (p *planner) facts(ctx context.Context, d *draft) (storeFacts, *server) {
 		f.folder = fateOf(f.running.dir, p.target.Container, d.base, d.want)
 	}
 	return f, server
+}
+
+// disk is what a start loads of the files on the volume as they are, tried in
+// a pod of the bot's own.
+func (p *planner) disk(ctx context.Context, next settings) onDisk {
+	var conf *redisconf.File // nil: as it is
+	if text, err := p.proposedFile(ctx)(p.target.Config, p.target.ConfigKey); err == nil {
+		conf = redisconf.Parse(text)
+	}
+	state, err := p.onVolume(ctx, conf)
+	if err != nil {
+		return onDisk{asked: true, keys: -1, says: p.redactor.Text(reason(err))}
+	}
+	found := onDisk{asked: true}
+	found.keys, found.says = state.keysWith(next.appendOnly)
+	found.other, _ = state.keysWith(!next.appendOnly)
+	found.says = p.redactor.Text(found.says)
+	return found
 }
 
 // presentFile reads a key of a ConfigMap as it is now.

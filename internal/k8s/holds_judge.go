@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
@@ -23,10 +24,19 @@ type storeFacts struct {
 	next    settings // as the next one will have them
 	hidden  string   // why next is not known, a sentence
 
+	disk     onDisk
 	folder   folderFate
 	used     int64  // bytes of memory that the keys take; 0 when not known
 	fromDisk bool   // somebody wants what is on the volume, not what is in memory
 	pod      string // that was asked
+}
+
+// onDisk is what a start loads of the files as they are on the volume now.
+type onDisk struct {
+	asked bool
+	keys  int64  // with next; -1 when not known
+	other int64  // of the kind of file that next does not load; 0 for none, or not known
+	says  string // how this is known, or why not, without a full stop
 }
 
 // settings are those that decide what a server loads when it starts.
@@ -97,9 +107,9 @@ func (f storeFacts) judge() promise {
 	case f.linked && f.running.follows && f.next.follows:
 		return f.about("It follows a master that answers, and takes everything from there.")
 	case f.keys == 0:
-		return f.untold(fmt.Sprintf("It holds no session now. %s What that holds is not known.", f.loads()))
+		return f.fromVolume("It holds no session now.")
 	case f.fromDisk:
-		p := f.untold(fmt.Sprintf("It holds %s now. %s What that holds is not known.", sessions(f.keys), f.loads()))
+		p := f.fromVolume(fmt.Sprintf("It holds %s now.", sessions(f.keys)))
 		p.cautions = append(p.cautions, fmt.Sprintf("The %s that it holds now are replaced by what is on the volume.", sessions(f.keys)))
 		return p
 	case f.moved() != "":
@@ -184,11 +194,35 @@ func (f storeFacts) untold(why string) promise {
 
 // notAsked is the promise for a server that could not be asked.
 func (f storeFacts) notAsked() promise {
-	why := f.unknown
-	if f.hidden == "" && f.folder == folderStays {
-		why += " " + f.loads()
+	if f.hidden != "" || f.folder != folderStays {
+		return f.untold(f.unknown)
 	}
-	return f.untold(why)
+	return f.fromVolume(f.unknown)
+}
+
+// fromVolume is the promise where what counts is on the volume.
+func (f storeFacts) fromVolume(now string) promise {
+	switch {
+	case !f.disk.asked:
+		return f.untold(now + " " + f.loads() + " What is in it is not known.")
+	case f.disk.keys < 0:
+		return f.untold(fmt.Sprintf("%s %s What is in it: %s.", now, f.loads(), f.disk.says))
+	case f.disk.keys > 0:
+		return promise{holds: incident.Holds{Now: f.keys, After: f.disk.keys,
+			Says: []string{fmt.Sprintf("After it: about %s. %s %s", sessions(rounded(f.disk.keys)), now, upper(f.disk.says)+".")}}}
+	}
+	p := promise{holds: incident.Holds{Now: f.keys, After: 0, Says: []string{fmt.Sprintf("After it: no session. %s %s %s", now, f.loads(), upper(f.disk.says)+".")}}}
+	if f.disk.other > 0 {
+		p.cautions = append(p.cautions, fmt.Sprintf("The store comes back empty: the volume has %s in a file that this configuration does not load.", sessions(f.disk.other)))
+	}
+	return p
+}
+
+func upper(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // empty is the promise that everybody must know before the click.

@@ -58,12 +58,27 @@ func TestPromise(t *testing.T) {
 		"it loads":                                    {facts: but(storeWith(aof, aof), func(f *storeFacts) { f.loading = true }), after: -1, warning: "starts the loading over"},
 		"the disk fails":                              {facts: but(storeWith(aof, aof), func(f *storeFacts) { f.unsaved = true }), after: -1, says: "has failed", warning: "mend the disk"},
 		"the snapshot failed":                         {facts: but(storeWith(rdb, rdb), func(f *storeFacts) { f.unsaved = true }), after: 12403, first: keepSnapshot},
-		"it is empty, with files on disk":             {facts: but(storeWith(rdb, aof), func(f *storeFacts) { f.keys = 0 }), after: -1, says: "What that holds is not known"},
+		"it is empty, with files on disk":             {facts: but(storeWith(rdb, aof), func(f *storeFacts) { f.keys = 0 }), after: -1, says: "What is in it is not known"},
 		"the volume counts":                           {facts: but(storeWith(rdb, aof), func(f *storeFacts) { f.fromDisk = true }), after: -1, caution: "12,403 sessions that it holds now are replaced"},
-		"it follows a master":                         {facts: but(storeWith(rdb+"\nreplicaof a 1", aof+"\nreplicaof a 1"), func(f *storeFacts) { f.linked = true }), after: 12403, says: "follows a master"},
-		"it was promoted, the file not":               {facts: storeWith(aof, aof+"\nreplicaof a 1"), after: 12403, warning: "a replica when it starts"},
-		"less memory, evicting":                       {facts: but(storeWith(aof, aof+"\nmaxmemory 1mb\nmaxmemory-policy allkeys-lru"), func(f *storeFacts) { f.used = 2 << 20 }), after: -1, caution: "Sessions are lost: maxmemory 1Mi"},
-		"less memory, refusing":                       {facts: but(storeWith(aof, aof+"\nmaxmemory 1mb"), func(f *storeFacts) { f.used = 2 << 20 }), after: 12403, warning: "refuses writes"},
+		"it does not run, the volume was read": {facts: but(storeWith(aof, aof), func(f *storeFacts) {
+			f.keys, f.unknown, f.disk = -1, "The store does not run.", onDisk{asked: true, keys: 12403, says: "a server loaded 12403 keys"}
+		}), after: 12403, says: "about 12,400 sessions. The store does not run. A server loaded"},
+		"it does not run, the file does not load": {facts: but(storeWith(aof, aof), func(f *storeFacts) {
+			f.keys, f.unknown, f.disk = -1, "The store does not run.", onDisk{asked: true, keys: -1, says: "the append-only file does not load"}
+		}), after: -1, says: "not known. The store does not run."},
+		"it does not run, and the other file has them": {facts: but(storeWith(rdb, aof), func(f *storeFacts) {
+			f.keys, f.unknown, f.disk = -1, "The store does not run.", onDisk{asked: true, other: 5000, says: "the volume holds no append-only file"}
+		}), after: 0, says: "no session", caution: "the volume has 5,000 sessions in a file"},
+		"it does not run, and never held anything": {facts: but(storeWith(aof, aof), func(f *storeFacts) {
+			f.keys, f.unknown, f.disk = -1, "The store does not run.", onDisk{asked: true, says: "the volume holds no append-only file"}
+		}), after: 0, says: "no session"},
+		"it is empty, the volume is not": {facts: but(storeWith(rdb, aof), func(f *storeFacts) {
+			f.keys, f.disk = 0, onDisk{asked: true, keys: 5000, says: "a server loaded 5000 keys"}
+		}), after: 5000, says: "about 5,000 sessions"},
+		"it follows a master":           {facts: but(storeWith(rdb+"\nreplicaof a 1", aof+"\nreplicaof a 1"), func(f *storeFacts) { f.linked = true }), after: 12403, says: "follows a master"},
+		"it was promoted, the file not": {facts: storeWith(aof, aof+"\nreplicaof a 1"), after: 12403, warning: "a replica when it starts"},
+		"less memory, evicting":         {facts: but(storeWith(aof, aof+"\nmaxmemory 1mb\nmaxmemory-policy allkeys-lru"), func(f *storeFacts) { f.used = 2 << 20 }), after: -1, caution: "Sessions are lost: maxmemory 1Mi"},
+		"less memory, refusing":         {facts: but(storeWith(aof, aof+"\nmaxmemory 1mb"), func(f *storeFacts) { f.used = 2 << 20 }), after: 12403, warning: "refuses writes"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
