@@ -163,7 +163,12 @@ func evidenceList(t *testing.T, dir string) string {
 var arguments = map[string]string{
 	"edit-redis-config set":   "directives to set, with their values",
 	"edit-redis-config drop":  "directives to take out; `line`, from 1, tells which where one stands more than once",
+	"edit-redis-config name":  "lines that get the directive `as` in place of theirs; named by `line` and `directive`, as in `drop`",
+	"edit-redis-config only":  "directives that stay; every other line goes, but for comments and passwords",
 	"edit-redis-config lines": "",
+	"keep-data with":          "`append-only`, `snapshot` or `volume`. Needed",
+	"replicate host":          "",
+	"replicate port":          "",
 	"restart at":              "",
 	"restart clear":           "",
 	"roll-back revision":      "number of the revision; without it, the newest before the current that differs from it",

@@ -40,9 +40,16 @@ func (k keeping) words() []string {
 	return []string{"BGSAVE"}
 }
 
+// keepArgs are those of keep-data.
 type keepArgs struct {
-	With keeping `json:"with"`
+	With string `json:"with"` // a keeping
 }
+
+// promoteArgs are those of promote: none.
+type promoteArgs struct{}
+
+// killScriptArgs are those of kill-script: none.
+type killScriptArgs struct{}
 
 func keepChange() change {
 	return change{
@@ -52,7 +59,7 @@ func keepChange() change {
 			if err := decodeArgs(args, &a); err != nil {
 				return err
 			}
-			if a.With != keepAppendOnly && a.With != keepSnapshot && a.With != keepVolume {
+			if with := keeping(a.With); with != keepAppendOnly && with != keepSnapshot && with != keepVolume {
 				return fmt.Errorf("with: use %s, %s or %s", keepAppendOnly, keepSnapshot, keepVolume)
 			}
 			return nil
@@ -68,18 +75,18 @@ func keepChange() change {
 				return nil, err
 			}
 			defer server.Close()
-			if a.With == keepVolume {
+			if keeping(a.With) == keepVolume {
 				p.fromDisk = true
 				return nil, p.onlyWithAppendOnly(ctx, server)
 			}
-			return []incident.Write{p.keepWrite(server.pod.Name, string(server.pod.UID), a.With)}, nil
+			return []incident.Write{p.keepWrite(server.pod.Name, string(server.pod.UID), keeping(a.With))}, nil
 		},
 		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, args json.RawMessage) error {
 			var a keepArgs
 			if err := decodeArgs(args, &a); err != nil {
 				return err
 			}
-			return c.command(ctx, target, write, a.With.words()...)
+			return c.command(ctx, target, write, keeping(a.With).words()...)
 		},
 	}
 }
@@ -112,7 +119,7 @@ func (p *planner) keepWrite(pod, uid string, with keeping) incident.Write {
 		title = "switch the append-only file on in the running " + pod + ", and wait until all that it holds is written"
 		kept = "the append-only file stays on; it does no harm"
 	}
-	write := p.commandWrite(pod, uid, title, newChange(changeKeep, keepArgs{with}), with.words()...)
+	write := p.commandWrite(pod, uid, title, newChange(changeKeep, keepArgs{string(with)}), with.words()...)
 	write.NoUndo, write.Await, write.Awaited = kept, incident.Saved, write.Object
 	return write
 }
@@ -139,7 +146,7 @@ func (c *Cluster) saved(ctx context.Context, target evidence.Target, write incid
 	if len(asked.Info) < 2 {
 		return false, "", refuse("%s does not answer any more: %s. Whether all of it is written is not known.", write.Awaited.Name, asked.Error)
 	}
-	done, says, failed := savedIn(a.With, asked.Info)
+	done, says, failed := savedIn(keeping(a.With), asked.Info)
 	if failed {
 		return false, "", refuse("%s could not write what it holds to its volume; its log says why. The store still runs; nothing else was changed.", write.Awaited.Name)
 	}
@@ -200,7 +207,7 @@ func (p *planner) promotion(ctx context.Context) ([]incident.Write, error) {
 		return nil, refuse("%s is just taking over what its master %s holds. Wait until that has ended.", server.pod.Name, host)
 	}
 	write := p.commandWrite(server.pod.Name, string(server.pod.UID), fmt.Sprintf("make %s the master: it stops following %s", server.pod.Name, net.JoinHostPort(host, port)),
-		newChange(changePromote, struct{}{}), "REPLICAOF", "NO", "ONE")
+		newChange(changePromote, promoteArgs{}), "REPLICAOF", "NO", "ONE")
 	write.Undo = []runbook.Change{newChange(changeReplicate, replicateArgs{host, port})}
 	if asked.Keys >= 0 {
 		p.holds = incident.Holds{Now: asked.Keys, After: asked.Keys, Says: []string{fmt.Sprintf("It goes on with the %s that it holds now; what its master alone had is not in it.", sessions(asked.Keys))}}
@@ -250,7 +257,7 @@ func replicateChange() change {
 			defer server.Close()
 			write := p.commandWrite(server.pod.Name, string(server.pod.UID), fmt.Sprintf("make %s a replica of %s", server.pod.Name, net.JoinHostPort(a.Host, a.Port)),
 				newChange(changeReplicate, a), "REPLICAOF", a.Host, a.Port)
-			write.Undo = []runbook.Change{newChange(changePromote, struct{}{})}
+			write.Undo = []runbook.Change{newChange(changePromote, promoteArgs{})}
 			p.cautions = append(p.cautions, fmt.Sprintf("Everything that %s holds is replaced by what %s holds, once that answers; until then it takes no writes.", server.pod.Name, a.Host))
 			return []incident.Write{write}, nil
 		},
@@ -279,7 +286,7 @@ func killScriptChange() change {
 			if !strings.HasPrefix(asked.Error, "BUSY") {
 				return nil, refuse("No script holds %s up now. Run the diagnosis again.", server.pod.Name)
 			}
-			write := p.commandWrite(server.pod.Name, string(server.pod.UID), "end the script that holds "+server.pod.Name+" up", newChange(changeKillScript, struct{}{}), "SCRIPT", "KILL")
+			write := p.commandWrite(server.pod.Name, string(server.pod.UID), "end the script that holds "+server.pod.Name+" up", newChange(changeKillScript, killScriptArgs{}), "SCRIPT", "KILL")
 			write.NoUndo = "a script that was ended is not taken up again"
 			p.warnings = append(p.warnings, "whoever sent the script hears an error, and may send it again: find that client and stop it too",
 				"Redis refuses to end a script that has written something. Nothing is changed then")

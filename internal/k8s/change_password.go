@@ -17,13 +17,16 @@ import (
 
 const changePassword = "rotate-password"
 
+// passwordArgs are those of rotate-password: none.
+type passwordArgs struct{}
+
 // passwordChange puts a new password into the Secret. It is made in the moment
 // in which it is written and goes nowhere else: a plan cannot carry it, and its
 // dry run writes another one than the apply.
 func passwordChange() change {
 	return change{
 		says:     "puts a new random password into the Secret; nobody is shown it, and the old one is kept nowhere. Restart the store and the application after it",
-		validate: noArgs,
+		validate: func(args json.RawMessage) error { return decodeArgs(args, &passwordArgs{}) },
 		resolve:  asIs,
 		about:    theSecret,
 		edit: func(ctx context.Context, c *Cluster, target evidence.Target, object any, _ json.RawMessage) (edited, error) {
