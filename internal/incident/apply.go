@@ -126,15 +126,17 @@ func (s *Service) write(ctx context.Context, inc Incident, number int, actor Act
 		return s.endPlan(ctx, inc.ID, number, actor, err)
 	}
 	for n := range plan.Writes {
-		if plan.Writes[n].Status == Done {
+		write := plan.Writes[n]
+		if write.Status == Done && !unsettled(write) {
 			continue
 		}
-		write := plan.Writes[n]
-		write.Base = baseOf(plan, n)
-		if err := s.send(ctx, inc, number, n, &write, actor); err != nil {
-			return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, actor, err)
+		if write.Status != Done {
+			write.Base = baseOf(plan, n)
+			if err := s.send(ctx, inc, number, n, &write, actor); err != nil {
+				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, actor, err)
+			}
+			plan.Writes[n] = write
 		}
-		plan.Writes[n] = write
 		if err := s.settle(ctx, inc, number, n, write); err != nil {
 			if n < len(plan.Writes)-1 || write.Await != Rollout {
 				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, actor, err)
@@ -192,10 +194,20 @@ func (s *Service) send(ctx context.Context, inc Incident, number, n int, write *
 		case err != nil:
 			w.Error = sentence(err)
 		case w.Await != Nothing:
-			w.Progress = "written; waiting for what it sets going" // until settle knows better
+			w.Progress = awaiting // until settle knows better
 		}
 	})
 	return errors.Join(err, marked)
+}
+
+// awaiting is the word of a write that is there, as long as nothing is known of
+// what it sets going.
+const awaiting = "written; waiting for what it sets going"
+
+// unsettled reports whether a write was sent and its end was never seen: the
+// bot was restarted while it waited. What comes after it must wait, too.
+func unsettled(write Write) bool {
+	return write.Status == Done && write.Await != Nothing && write.Progress != ""
 }
 
 // settle waits for what a write sets going and keeps its newest word.
@@ -373,6 +385,9 @@ func (s *Service) Decide(ctx context.Context, id string, actor Actor, number int
 			plan.Writes[n].Status, plan.Writes[n].Error = Planned, ""
 			if arrived[n] {
 				plan.Writes[n].Status = Done
+				if plan.Writes[n].Await != Nothing {
+					plan.Writes[n].Progress = awaiting
+				}
 			}
 			s.note(inc, actor, "plan %d, write %d: %s", number, n+1, map[bool]string{true: "it has arrived", false: "it has not arrived"}[arrived[n]])
 		}

@@ -23,6 +23,9 @@ const (
 	changeReplicas  = "set-replicas"
 	changeRestart   = "restart"
 	changeRollBack  = "roll-back"
+	changeRepairAOF = "repair-aof"
+	changeAside     = "set-data-aside"
+	changeRestore   = "restore-backup"
 )
 
 // change is one kind of change.
@@ -101,6 +104,9 @@ func changes() map[string]change {
 		changeReplicas:  replicasChange(),
 		changeRestart:   restartChange(),
 		changeRollBack:  rollBackChange(),
+		changeRepairAOF: repairChange(),
+		changeAside:     asideChange(),
+		changeRestore:   restoreChange(),
 
 		changeKeep:       keepChange(),
 		changePromote:    promoteChange(),

@@ -34,6 +34,8 @@ func (c *Cluster) Settle(ctx context.Context, target evidence.Target, write inci
 		return nil, c.wait(ctx, redactor, progress, func() (bool, string, error) { return c.saved(ctx, target, write) })
 	case incident.Gone:
 		return nil, c.wait(ctx, redactor, progress, func() (bool, string, error) { return c.noPods(ctx, target, write.Awaited.Name) })
+	case incident.Job:
+		return c.settleWork(ctx, target, write, redactor, progress)
 	}
 	return nil, nil
 }

@@ -52,9 +52,11 @@ func (p *planner) readVolume(ctx context.Context, conf *redisconf.File, backups 
 		return volumeState{}, err
 	}
 	names := place.files
-	names.appendOnly = false // both are tried
+	if !backups {
+		names.appendOnly = false // both are tried; of a backup, what the configuration loads
+	}
 	for _, read := range p.read {
-		if read.names == names && (read.backups || !backups) {
+		if read.names == names && read.backups == backups {
 			state := read.state
 			state.place = place
 			return state, nil
@@ -74,6 +76,10 @@ func (p *planner) readPlace(ctx context.Context, place dataPlace, backups bool) 
 	env := map[string]string{"BACKUPS": "list", "MOST": strconv.Itoa(maxCopyKB)}
 	if backups {
 		env["BACKUPS"] = "try"
+	}
+	env["APPEND_ONLY"] = "no"
+	if place.files.appendOnly {
+		env["APPEND_ONLY"] = "yes"
 	}
 	pod := place.pod(p.target, volumeWork{kind: "read", plan: p.name, script: readScript, env: env, readOnly: true, limit: readLimit})
 	// Nothing is done twice by a second reading, so its name need not be taken.

@@ -193,7 +193,7 @@ func TestScriptsAreShell(t *testing.T) {
 	if err != nil {
 		t.Skip("no sh here")
 	}
-	for name, script := range map[string]string{"read": readScript} {
+	for name, script := range map[string]string{"read": readScript, "repair": workScript + repairScript, "aside": workScript + asideScript, "restore": workScript + restoreScript} {
 		if out, err := exec.CommandContext(t.Context(), shell, "-n", "-c", commonScript+script).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}

@@ -2,6 +2,7 @@
 # volume is mounted for reading; everything is tried on copies.
 #
 # BACKUPS  "try" to load the backups, too; else they are only listed
+# APPEND_ONLY  which kind the configuration loads; of a backup that has both, that one
 # MOST     the most kilobytes that are copied
 MAJOR=$(major)
 tell now "$(date +%s)"
@@ -119,7 +120,8 @@ backups() {
     kind=
     if [ -d "$one" ]; then
       if [ "$1$name" = "data$AOF_DIR" ]; then continue; fi
-      if [ -n "$(aof_in "$one")" ]; then kind=aof; elif [ -f "$one/$RDB_FILE" ]; then kind=rdb; fi
+      if [ -f "$one/$RDB_FILE" ]; then kind=rdb; fi
+      if [ -n "$(aof_in "$one")" ] && [ "$kind$APPEND_ONLY" != rdbno ]; then kind=aof; fi
       when=$(for file in "$one"/* "$one/$AOF_DIR"/*; do if [ -f "$file" ]; then written "$file"; fi; done | sort -n | tail -n 1)
     elif [ -f "$one" ]; then
       if [ "$1" = data ] && { [ "$name" = "$AOF_FILE" ] || [ "$name" = "$RDB_FILE" ]; }; then continue; fi

@@ -1,0 +1,41 @@
+package k8s
+
+import (
+	"context"
+	"fmt"
+
+	"redis-session-bot/internal/incident"
+)
+
+func asideChange() change {
+	return volumeChange("stops the store, moves its files into a folder beside them, and starts it empty; no file is deleted", false, asideCourse)
+}
+
+func asideCourse(ctx context.Context, p *planner, args volumeArgs) ([]incident.Write, error) {
+	place, err := p.placed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := p.onVolume(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if state.why == "" && !state.aof.there && !state.rdb.there {
+		return nil, refuse("The volume holds no file that the store would load: it starts empty as it is.")
+	}
+	p.cautions = append(p.cautions, fmt.Sprintf("%s comes back without a single session: everybody signs in again. Its files stay in a folder on the volume.", p.target.Workload))
+	p.holds = incident.Holds{Now: p.holds.Now, After: 0, Says: []string{"It starts empty, since that is what this does."}}
+	for _, appendOnly := range []bool{true, false} {
+		if keys, says := state.keysWith(appendOnly); keys > 0 {
+			p.warnings = append(p.warnings, fmt.Sprintf("These files are not without worth: %s.", says))
+		}
+	}
+	if state.why != "" {
+		p.warnings = append(p.warnings, "What is on the volume is not known: "+state.why+".")
+	}
+	if mends := state.repair; mends.keys > 0 {
+		p.warnings = append(p.warnings, fmt.Sprintf("A repair of the append-only file would keep %d keys.", mends.keys))
+	}
+	return p.around(ctx, place, stopped{change: changeAside, work: "aside", replicas: args.Replicas, env: map[string]string{"BACKUP": p.backupName()},
+		title: fmt.Sprintf("move the files of %s to %s/%s", p.target.Workload, place.dir, p.backupName())})
+}

@@ -1,0 +1,123 @@
+package k8s
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"redis-session-bot/internal/incident"
+)
+
+func restoreChange() change {
+	return volumeChange("stops the store, moves its files aside, puts a backup back (`from`, or the newest that loads; from the store's volume or from the target's `backup` claim), and starts it again", true, restoreCourse)
+}
+
+func restoreCourse(ctx context.Context, p *planner, args volumeArgs) ([]incident.Write, error) {
+	place, err := p.placed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := p.readVolume(ctx, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	if state.why != "" {
+		return nil, refuse("Which backups there are is not known: %s. Nothing was changed.", state.why)
+	}
+	if args.Undo && !hasFolder(state, args.From) {
+		p.warnings = append(p.warnings, fmt.Sprintf("%s was never made, so there is nothing to put back; the store is only scaled as it was.", args.From))
+		if *args.Replicas == replicasOf(place.workload) {
+			return nil, refuse("There is nothing to put back: %s was never made.", args.From)
+		}
+		p.warnings = append(p.warnings, owners(place.workload)...)
+		start, err := p.scale(ctx, place.workload, *args.Replicas)
+		return []incident.Write{start}, err
+	}
+	chosen, err := choose(state, args)
+	if err != nil {
+		return nil, err
+	}
+	from := path.Join(place.dir, chosen.name)
+	if chosen.claim {
+		from = path.Join(backupDir, chosen.name)
+	}
+	kind, appendOnly := chosen.kind, "no"
+	if args.Undo {
+		kind = "files"
+	} else {
+		p.cautions = append(p.cautions, fmt.Sprintf("What was written after the backup %s (%s) is not in it.", chosen.name, state.ago(chosen.at)))
+	}
+	if place.files.appendOnly {
+		appendOnly = "yes"
+	}
+	p.holds = incident.Holds{Now: p.holds.Now, After: chosen.keys, Says: []string{chosen.says(state)}}
+	for _, other := range state.backups {
+		if other.where() != chosen.where() && !args.Undo {
+			p.warnings = append(p.warnings, "Another backup to choose: "+other.says(state))
+		}
+	}
+	return p.around(ctx, place, stopped{change: changeRestore, work: "restore", replicas: args.Replicas,
+		env:   map[string]string{"BACKUP": p.backupName(), "FROM": from, "KIND": kind, "APPEND_ONLY": appendOnly},
+		title: fmt.Sprintf("move the files of %s to %s/%s and put %s back", p.target.Workload, place.dir, p.backupName(), from)})
+}
+
+func hasFolder(state volumeState, name string) bool {
+	for _, one := range state.backups {
+		if !one.claim && one.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// choose finds the backup that is meant: the newest that loads without a name.
+func choose(state volumeState, args volumeArgs) (backup, error) {
+	var meant []backup
+	for _, one := range state.backups {
+		switch args.From {
+		case "":
+			if one.keys > 0 {
+				return one, nil
+			}
+		case one.name, one.where(), path.Join(state.place.dir, one.name), path.Join(backupDir, one.name):
+			inData := strings.HasPrefix(args.From, state.place.dir+"/")
+			if (inData && one.claim) || (strings.HasPrefix(args.From, backupDir+"/") && !one.claim) {
+				continue
+			}
+			meant = append(meant, one)
+		}
+	}
+	switch {
+	case args.From == "":
+		return backup{}, refuse("There is no backup that loads with a key in it: %s", listed(state))
+	case len(meant) == 0:
+		return backup{}, refuse("There is no backup %s. %s", args.From, listed(state))
+	case len(meant) > 1:
+		return backup{}, refuse("There are two backups %s: write %s or %s.", args.From, meant[0].where(), meant[1].where())
+	case meant[0].keys < 0 && !args.Undo:
+		return backup{}, refuse("The backup %s would not load: %s. Nothing was changed.", args.From, meant[0].trouble)
+	}
+	return meant[0], nil
+}
+
+// listed names every backup, for whoever must choose another.
+func listed(state volumeState) string {
+	if len(state.backups) == 0 {
+		return "The volume holds none."
+	}
+	var all []string
+	for _, one := range state.backups {
+		all = append(all, strings.TrimSuffix(one.says(state), "."))
+	}
+	return "There are: " + strings.Join(all, "; ") + "."
+}
+
+// says is one line of the list.
+func (b backup) says(state volumeState) string {
+	loads := fmt.Sprintf("loads with %d keys", b.keys)
+	if b.keys < 0 {
+		loads = "does not load: " + b.trouble
+	}
+	return fmt.Sprintf("%s (%s, %s) %s.", b.where(), sizeOf(b.kb<<10), state.ago(b.at), loads)
+}
