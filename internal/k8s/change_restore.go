@@ -2,6 +2,8 @@ package k8s
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -9,11 +11,44 @@ import (
 	"redis-session-bot/internal/incident"
 )
 
-func restoreChange() change {
-	return volumeChange("stops the store, moves its files aside, puts a backup back (`from`, or the newest that loads; from the store's volume or from the target's `backup` claim), and starts it again", true, restoreCourse)
+// newestBackup is what people write for the newest backup that loads.
+const newestBackup = "newest"
+
+// restoreArgs are those of restore-backup. Its undo puts a folder of the bot's
+// own back as it is, whether or not it loads, and only starts the store where
+// the folder was never made.
+type restoreArgs struct {
+	From     string `json:"from,omitempty"`
+	Replicas *int32 `json:"replicas,omitempty"`
+	Undo     bool   `json:"undo,omitempty"`
 }
 
-func restoreCourse(ctx context.Context, p *planner, args volumeArgs) ([]incident.Write, error) {
+func restoreChange() change {
+	return change{
+		says: "stops the store, moves its files aside, puts a backup back (`from`, or the newest that loads; from the store's volume or from the target's `backup` claim), and starts it again",
+		validate: func(raw json.RawMessage) error {
+			var args restoreArgs
+			if err := decodeArgs(raw, &args); err != nil {
+				return err
+			}
+			if args.Undo && (args.From == "" || args.Replicas == nil) {
+				return errors.New("undo needs from and replicas")
+			}
+			return validReplicas(args.Replicas)
+		},
+		resolve: asIs,
+		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
+			var args restoreArgs
+			if err := decodeArgs(raw, &args); err != nil {
+				return nil, err
+			}
+			return restoreCourse(ctx, p, args)
+		},
+		send: sendWork,
+	}
+}
+
+func restoreCourse(ctx context.Context, p *planner, args restoreArgs) ([]incident.Write, error) {
 	place, err := p.placed(ctx)
 	if err != nil {
 		return nil, err
@@ -72,11 +107,11 @@ func hasFolder(state volumeState, name string) bool {
 }
 
 // choose finds the backup that is meant: the newest that loads without a name.
-func choose(state volumeState, args volumeArgs) (backup, error) {
+func choose(state volumeState, args restoreArgs) (backup, error) {
 	var meant []backup
 	for _, one := range state.backups {
 		switch args.From {
-		case "":
+		case "", newestBackup:
 			if one.keys > 0 {
 				return one, nil
 			}
@@ -89,7 +124,7 @@ func choose(state volumeState, args volumeArgs) (backup, error) {
 		}
 	}
 	switch {
-	case args.From == "":
+	case args.From == "" || args.From == newestBackup:
 		return backup{}, refuse("There is no backup that loads with a key in it: %s", listed(state))
 	case len(meant) == 0:
 		return backup{}, refuse("There is no backup %s. %s", args.From, listed(state))

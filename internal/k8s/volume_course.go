@@ -24,15 +24,6 @@ import (
 // workLimit is how long the work on a stopped store's volume may take.
 const workLimit = 10 * time.Minute
 
-// volumeArgs are those of the changes that a runbook can make on a volume.
-type volumeArgs struct {
-	From     string `json:"from,omitempty"`     // of restore-backup; empty: the newest that loads
-	Replicas *int32 `json:"replicas,omitempty"` // to come back with; left out: as many as now, at least 1
-	// Undo puts a folder of the bot's own back as it is, whether or not it
-	// loads, and only starts the store where the folder was never made.
-	Undo bool `json:"undo,omitempty"`
-}
-
 // workArgs are all that a pod on the volume is made of beside the store's own
 // template: the write that creates it carries them.
 type workArgs struct {
@@ -73,7 +64,7 @@ func (p *planner) around(ctx context.Context, place dataPlace, s stopped) ([]inc
 	if s.replicas != nil {
 		back = *s.replicas
 	}
-	undo := []runbook.Change{newChange(changeRestore, volumeArgs{From: p.backupName(), Replicas: &is, Undo: true})}
+	undo := []runbook.Change{newChange(changeRestore, restoreArgs{From: p.backupName(), Replicas: &is, Undo: true})}
 	p.warnings = append(p.warnings, owners(place.workload)...)
 	var writes []incident.Write
 	if is > 0 {
@@ -203,38 +194,12 @@ func (c *Cluster) settleWork(ctx context.Context, target evidence.Target, write 
 	return output.all("says"), errors.Join(err, c.removeWork(ctx, target, pod))
 }
 
-// validateVolume reads the arguments of a change on the volume.
-func validateVolume(raw json.RawMessage, named bool) error {
-	var args volumeArgs
-	if err := decodeArgs(raw, &args); err != nil {
-		return err
-	}
-	switch {
-	case args.Replicas != nil && *args.Replicas < 0:
+// validReplicas refuses a number of pods that cannot be.
+func validReplicas(replicas *int32) error {
+	if replicas != nil && *replicas < 0 {
 		return errors.New("give replicas, 0 or more")
-	case !named && (args.From != "" || args.Undo):
-		return errors.New("from and undo are restore-backup's")
-	case args.Undo && args.From == "":
-		return errors.New("undo needs from")
 	}
 	return nil
-}
-
-// volumeChange is a change whose course stops the store.
-func volumeChange(says string, named bool, course func(ctx context.Context, p *planner, args volumeArgs) ([]incident.Write, error)) change {
-	return change{
-		says:     says,
-		validate: func(args json.RawMessage) error { return validateVolume(args, named) },
-		resolve:  asIs,
-		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
-			var args volumeArgs
-			if err := decodeArgs(raw, &args); err != nil {
-				return nil, err
-			}
-			return course(ctx, p, args)
-		},
-		send: sendWork,
-	}
 }
 
 // placed is where the data is, for a change that cannot do without.

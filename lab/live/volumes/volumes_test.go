@@ -289,7 +289,7 @@ func TestSnapshot(t *testing.T) {
 			if diff := cmp.Diff(before, w.files()); diff != "" {
 				t.Errorf("after the undo (-before +after):\n%s", diff)
 			}
-			restored, err := w.prepare(change("restore-backup", `{"from":""}`))
+			restored, err := w.prepare(change("restore-backup", `{"from":"newest"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
