@@ -23,7 +23,7 @@ func defaultBook(t testing.TB) *runbook.Runbook {
 	for _, check := range checks.All() {
 		vocabulary.Checks[check.Name] = check.Fields
 	}
-	for _, kind := range []string{"edit-redis-config", "keep-data", "kill-script", "promote", "restart", "roll-back", "rotate-password", "set-replicas", "set-resources"} {
+	for _, kind := range []string{"edit-redis-config", "keep-data", "kill-script", "promote", "repair-aof", "restart", "restore-backup", "roll-back", "rotate-password", "set-data-aside", "set-replicas", "set-resources"} {
 		vocabulary.Changes[kind] = func(json.RawMessage) error { return nil }
 	}
 	book, err := runbook.Load(runbooks.DefaultName, runbooks.Default, vocabulary)
