@@ -70,16 +70,14 @@ examine_aof() {
   if [ "$whole" = no ]; then why=$(hopeless "$copy/$name"); fi
   cp "$SCRATCH/check" "$SCRATCH/checked"
   tell step "loading a copy of $name"
-  if attempt aof "$copy" yes; then
-    if [ "$whole" = yes ]; then return; fi
-    rm -rf "$copy"
-    take "$1" "$copy" || return # the server has cut the end off by itself
-  fi
+  attempt aof "$copy" yes
   if [ "$whole" = yes ]; then return; fi
   if [ -n "$why" ]; then
     tell unfixable "$why"
     return
   fi
+  rm -rf "$copy"
+  take "$1" "$copy" || return # a server moves or cuts what it loads, even where it fails
   tell step "repairing a copy of $name"
   if ! mend "$copy/$name"; then
     tell unfixable "$(tail -n 1 "$SCRATCH/fix")"

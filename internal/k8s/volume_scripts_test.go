@@ -1,0 +1,76 @@
+package k8s
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// script runs one of the scripts on a folder of this machine, with its tools.
+func script(t *testing.T, source, dir string, env ...string) (workOutput, error) {
+	t.Helper()
+	checker, err := exec.LookPath("redis-check-rdb")
+	if err != nil {
+		t.Skip("Redis is not installed here; lab/live/volumes tries the scripts in a cluster")
+	}
+	tools, scratch := t.TempDir(), t.TempDir()
+	for _, name := range []string{"redis-server", "redis-check-aof"} { // one program, by its name
+		if err := os.Symlink(checker, filepath.Join(tools, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A socket's path may have some hundred bytes, which a test's own folder may exceed.
+	if scratch, err = os.MkdirTemp("", "rsb"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(scratch) })
+	command := exec.CommandContext(t.Context(), "sh", "-c", commonScript+source)
+	command.Env = append([]string{"PATH=" + tools + ":" + os.Getenv("PATH"), "DIR=" + dir, "SCRATCH=" + scratch, "CONF=", "AOF_DIR=appendonlydir",
+		"AOF_FILE=appendonly.aof", "RDB_FILE=dump.rdb", "MOST=100000", "BACKUPS=try", "APPEND_ONLY=yes", "BACKUP=backup-inc-1-1"}, env...)
+	out, err := command.CombinedOutput()
+	return readWork(string(out)), err
+}
+
+// single is the append-only file of Redis 6: n keys, and what comes after them.
+func single(t *testing.T, dir string, n int, after string) {
+	t.Helper()
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("*3\r\n$3\r\nSET\r\n$1\r\n" + string(rune('a'+i)) + "\r\n$1\r\nx\r\n")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "appendonly.aof"), []byte(b.String()+after), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestScripts: a single damaged file is repaired by what was announced, and as
+// a backup it becomes what the configuration loads.
+func TestScripts(t *testing.T) {
+	dir := t.TempDir()
+	single(t, dir, 7, "\x89\xffbad\r\n*1\r\n")
+	output, err := script(t, readScript, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := stateOf(output)
+	if state.repair.bytes() != 11 || state.repair.keys != 7 || state.aof.loads() {
+		t.Fatalf("%+v\n%+v", state.aof, state.repair)
+	}
+	if output, err = script(t, workScript+repairScript, dir, "CUT=10"); err == nil || !strings.Contains(output.last("refused"), "announced 10") {
+		t.Errorf("another loss than was announced: %v, %+v", err, output)
+	}
+	if output, err = script(t, workScript+repairScript, dir, "CUT=11"); err != nil {
+		t.Fatalf("%v, %+v", err, output)
+	}
+	if output, err = script(t, workScript+restoreScript, dir, "BACKUP=backup-inc-1-2", "KIND=aof", "APPEND_ONLY=no", "FROM="+filepath.Join(dir, "appendonly.aof")); err != nil {
+		t.Fatalf("%v, %+v", err, output)
+	}
+	if output, err = script(t, readScript, dir); err != nil || stateOf(output).rdb.keys != 7 || stateOf(output).aof.there {
+		t.Errorf("as a snapshot: %v, %+v", err, stateOf(output))
+	}
+	if output, err = script(t, workScript+asideScript, dir, "BACKUP=backup-inc-1-2"); err == nil || !strings.Contains(output.last("refused"), "is there already") {
+		t.Errorf("a folder that is there: %v, %+v", err, output)
+	}
+}
