@@ -100,7 +100,7 @@ func (s source) rows(name string) []row {
 func spoken(t ast.Expr) (kind, refers string) {
 	switch one := t.(type) {
 	case *ast.Ident:
-		plain := map[string]string{"string": "text", "int64": "number", "int": "number", "int32": "number", "bool": "bool"}[one.Name]
+		plain := map[string]string{"string": "text", "int64": "number", "int": "number", "int32": "number", "number": "number", "bool": "bool"}[one.Name]
 		if plain == "" {
 			return one.Name, one.Name
 		}
@@ -161,26 +161,51 @@ func evidenceList(t *testing.T, dir string) string {
 // arguments are those of the changes, as an author needs them; "" for one that
 // only the bot writes, to undo a change.
 var arguments = map[string]string{
-	"edit-redis-config set":   "directives to set, with their values",
-	"edit-redis-config drop":  "directives to take out; `line`, from 1, tells which where one stands more than once",
-	"edit-redis-config name":  "lines that get the directive `as` in place of theirs; named by `line` and `directive`, as in `drop`",
-	"edit-redis-config only":  "directives that stay; every other line goes, but for comments and passwords",
-	"edit-redis-config lines": "",
-	"keep-data with":          "`append-only`, `snapshot` or `volume`. Needed",
-	"replicate host":          "",
-	"replicate port":          "",
-	"repair-aof replicas":     "how many pods to come back with; without it as many as there are, and at least 1",
-	"restart at":              "",
-	"restart clear":           "",
-	"restore-backup from":     "folder or file on the store's volume or on the target's `backup` claim; without it, or `newest`, the newest that loads",
-	"restore-backup replicas": "as of `repair-aof`",
-	"restore-backup undo":     "",
-	"roll-back revision":      "number of the revision; without it, the newest before the current that differs from it",
-	"set-data-aside replicas": "as of `repair-aof`",
-	"set-replicas replicas":   "0 or more. Needed",
-	"set-resources container": "name of the container. Needed",
-	"set-resources limits":    "`memory` and `cpu`, such as `1.5Gi` and `500m`; `null` takes one away",
-	"set-resources requests":  "the same for what is asked of the node",
+	"edit-redis-config set":         "directives to set, with their values",
+	"edit-redis-config drop":        "directives to take out; `line`, from 1, tells which where one stands more than once",
+	"edit-redis-config name":        "lines that get the directive `as` in place of theirs; named by `line` and `directive`, as in `drop`",
+	"edit-redis-config only":        "directives that stay; every other line goes, but for comments and passwords",
+	"edit-redis-config lines":       "",
+	"keep-data with":                "`append-only`, `snapshot` or `volume`. Needed",
+	"replicate host":                "",
+	"replicate port":                "",
+	"repair-aof replicas":           "how many pods to come back with; without it as many as there are, and at least 1",
+	"restart at":                    "",
+	"restart clear":                 "",
+	"restore-backup from":           "folder or file on the store's volume or on the target's `backup` claim; without it, or `newest`, the newest that loads",
+	"restore-backup replicas":       "as of `repair-aof`",
+	"restore-backup undo":           "",
+	"roll-back revision":            "number of the revision; without it, the newest before the current that differs from it",
+	"set-data-aside replicas":       "as of `repair-aof`",
+	"set-replicas replicas":         "0 or more. Needed",
+	"set-resources container":       "name of the container. Needed",
+	"set-resources limits":          "`memory` and `cpu`, such as `1.5Gi` and `500m`; `null` takes one away",
+	"set-resources requests":        "the same for what is asked of the node",
+	"delete-pods pods":              "the pods; `uid` tells one from a later pod of the same name",
+	"replace-volume emptyDir":       "`true`: the data goes with the pod",
+	"replace-volume storageClass":   "a new claim of this class, which must exist",
+	"replace-volume size":           "of the new claim, such as `1Gi`; the old one's without it",
+	"replace-volume volume":         "name of the volume in the pod template; without it, the one that the store's container has at `/data`",
+	"replace-volume claim":          "",
+	"restart workload":              "another workload than the store's, such as the application",
+	"set-config config":             "name of the ConfigMap; the application's without one",
+	"set-config key":                "key in it. Needed",
+	"set-config value":              "what to write there; `null` takes the key away",
+	"set-probe container":           "name of the container. Needed",
+	"set-probe probe":               "`liveness`, `readiness` or `startup`. Needed",
+	"set-probe like":                "take over what another probe of the container asks",
+	"set-probe command":             "run this; it fails when it exits with anything but 0",
+	"set-probe port":                "open a connection to this port",
+	"set-probe initialDelaySeconds": "seconds before the first try",
+	"set-probe periodSeconds":       "seconds between two tries",
+	"set-probe timeoutSeconds":      "seconds that one try may take",
+	"set-probe failureThreshold":    "tries that must fail one after another",
+	"set-probe remove":              "`true`: take the probe away",
+	"set-probe whole":               "",
+	"set-selector selector":         "the labels to select, in place of all that stand there; without them and a port, those that the workload selects its pods by",
+	"set-selector port":             "port of the Service whose target is to be changed",
+	"set-selector targetPort":       "the container's port, by number or name",
+	"set-replicas workload":         "another workload than the store's",
 }
 
 var changeFunction = regexp.MustCompile(`^(\w+)Change$`)

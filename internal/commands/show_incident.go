@@ -192,8 +192,8 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	}
 	parts = append(parts, Paragraph{text})
 	scenario, ok := book.Scenario(cause.Scenario)
-	if ok && !scenario.WhenOK && len(scenario.ByHand) > 0 && len(inc.OffersFor(cause.Scenario)) == 0 && open(inc) {
-		parts = append(parts, Paragraph{byHand(scenario)})
+	if ok && !scenario.WhenOK && len(cause.ByHand) > 0 && len(inc.OffersFor(cause.Scenario)) == 0 && open(inc) {
+		parts = append(parts, Paragraph{byHand(cause)})
 	}
 	return parts
 }
@@ -231,9 +231,9 @@ func missing(text Text, verdict runbook.Verdict) Text {
 	return text
 }
 
-func byHand(scenario runbook.Scenario) Text {
+func byHand(cause runbook.Cause) Text {
 	text := say("").strong("No change is safe enough for a button. By hand:")
-	for i, line := range scenario.ByHand {
+	for i, line := range cause.ByHand {
 		text = text.say("\n%d. %s", i+1, line)
 	}
 	return text

@@ -29,7 +29,7 @@ func handler() *commands.Handler {
 	book := &runbook.Runbook{Title: "Redis session store down", Command: "redis-session", Impact: "Users are asked to sign in again; nobody stays signed in.",
 		Scenarios: []runbook.Scenario{
 			{ID: "config-error", Title: "Configuration error", Fixes: []runbook.Fix{{Ref: "config-error", Action: "repair the configuration", Changes: []runbook.Draft{{Kind: "restart"}}}}},
-			{ID: "corrupt-aof", Title: "Corrupt append-only file", ByHand: []string{"Copy the file aside first.", "Run redis-check-aof."}},
+			{ID: "corrupt-aof", Title: "Corrupt append-only file"},
 			{ID: "crash-loop", Title: "Crash loop without a word"},
 		}}
 	return &commands.Handler{Command: "redis-session", Approvers: []string{"@sre-oncall", "U_BOB"}, Targets: []evidence.Target{{Name: "default", Namespace: "langgraph-agent", Workload: "redis-session"}},
@@ -67,6 +67,9 @@ func judged(scenario string) incident.Incident {
 		{Scenario: scenario, Title: titles[scenario], Confidence: runbook.Certain, Because: []string{"it says so at every start"}},
 		{Scenario: "crash-loop", Title: "Crash loop without a word", Confidence: runbook.Possible, Because: []string{"it restarts"}},
 	}, Unknown: []string{"usage: this cluster has no metrics API"}}
+	if scenario == "corrupt-aof" {
+		inc.Verdict.Causes[0].ByHand = []string{"Copy the file aside first.", "Run redis-check-aof."}
+	}
 	return inc
 }
 

@@ -127,7 +127,12 @@ func (c *Cluster) Arrived(ctx context.Context, target evidence.Target, write inc
 		var drift *incident.Drift
 		return errors.As(err, &drift), ignoreDrift(err)
 	case incident.Create:
-		_, err := c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, write.Object.Name, metav1.GetOptions{})
+		var err error
+		if write.Object.Kind == kindClaim {
+			_, err = c.Clients.CoreV1().PersistentVolumeClaims(target.Namespace).Get(ctx, write.Object.Name, metav1.GetOptions{})
+		} else {
+			_, err = c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, write.Object.Name, metav1.GetOptions{})
+		}
 		if apierrors.IsNotFound(err) {
 			return false, nil
 		}

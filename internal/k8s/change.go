@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
@@ -26,6 +28,11 @@ const (
 	changeRepairAOF = "repair-aof"
 	changeAside     = "set-data-aside"
 	changeRestore   = "restore-backup"
+	changeProbe     = "set-probe"
+	changeSelector  = "set-selector"
+	changeSetting   = "set-config"
+	changePods      = "delete-pods"
+	changeVolume    = "replace-volume"
 )
 
 // change is one kind of change.
@@ -60,6 +67,7 @@ const (
 	kindConfigMap = "ConfigMap"
 	kindSecret    = "Secret"
 	kindService   = "Service"
+	kindClaim     = "PersistentVolumeClaim"
 )
 
 // theWorkload is what the target runs.
@@ -67,15 +75,10 @@ func theWorkload(target evidence.Target, _ json.RawMessage) objectName {
 	return objectName{kindWorkload, target.Workload}
 }
 
-// namedWorkload is the argument of changes that may be about another workload
-// than the store's, such as the application.
-type namedWorkload struct {
-	Workload string `json:"workload,omitempty"`
-}
-
-// workloadIn is the workload that the arguments name, the store's without one.
+// workloadIn is the workload that the arguments name, such as the application;
+// the store's without one.
 func workloadIn(target evidence.Target, args json.RawMessage) objectName {
-	var named namedWorkload
+	var named struct{ Workload string }
 	if err := json.Unmarshal(args, &named); err != nil || named.Workload == "" {
 		return theWorkload(target, args)
 	}
@@ -113,6 +116,11 @@ func changes() map[string]change {
 		changeReplicate:  replicateChange(),
 		changeKillScript: killScriptChange(),
 		changePassword:   passwordChange(),
+		changeProbe:      probeChange(),
+		changeSelector:   selectorChange(),
+		changeSetting:    settingChange(),
+		changePods:       podsChange(),
+		changeVolume:     volumeChange(),
 	}
 }
 
@@ -151,6 +159,26 @@ func newChange(kind string, args any) runbook.Change {
 	return runbook.Change{Kind: kind, Args: raw}
 }
 
+// number is a whole number in arguments, which a runbook may write as ${…} and
+// people as a text.
+type number int64
+
+// UnmarshalJSON reads a number, or a text that holds one. A ${…} that is still
+// to be filled in stands for 1.
+func (n *number) UnmarshalJSON(data []byte) error {
+	text := strings.Trim(string(data), `"`)
+	if placeholder(text) {
+		*n = 1
+		return nil
+	}
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("%s is not a whole number", data)
+	}
+	*n = number(value)
+	return nil
+}
+
 // placeholder reports whether a value is still to be filled in by the runbook.
 func placeholder(value string) bool { return strings.Contains(value, "${") }
 
@@ -168,6 +196,17 @@ func template(object any) (*corev1.PodTemplateSpec, error) {
 		return &o.Spec.Template, nil
 	}
 	return nil, errors.New("the object has no pod template")
+}
+
+// selectorOf is what a workload selects its pods by.
+func selectorOf(object any) *metav1.LabelSelector {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		return o.Spec.Selector
+	case *appsv1.StatefulSet:
+		return o.Spec.Selector
+	}
+	return nil
 }
 
 // resourceName is how kubectl names a workload: deployment/x or statefulset/x.

@@ -14,7 +14,7 @@ import (
 
 // replicasArgs are those of set-replicas.
 type replicasArgs struct {
-	namedWorkload
+	Workload string `json:"workload,omitempty"`
 	Replicas *int32 `json:"replicas"`
 }
 
@@ -61,7 +61,7 @@ func editReplicas(target evidence.Target, object any, args json.RawMessage) (edi
 	return edited{
 		title:   fmt.Sprintf("scale %s %d → %d", resourceName(object), was, *a.Replicas),
 		kubectl: fmt.Sprintf("kubectl scale %s -n %s --replicas=%d", resourceName(object), target.Namespace, *a.Replicas),
-		undo:    []runbook.Change{newChange(changeReplicas, replicasArgs{a.namedWorkload, &was})},
+		undo:    []runbook.Change{newChange(changeReplicas, replicasArgs{a.Workload, &was})},
 	}, nil
 }
 

@@ -16,9 +16,9 @@ const restartedAt = "kubectl.kubernetes.io/restartedAt"
 // restartArgs are those of restart. At is filled in when the plan is made;
 // Clear takes the annotation away, which is how a first restart is undone.
 type restartArgs struct {
-	namedWorkload
-	At    string `json:"at,omitempty"` // RFC 3339
-	Clear bool   `json:"clear,omitempty"`
+	Workload string `json:"workload,omitempty"`
+	At       string `json:"at,omitempty"` // RFC 3339
+	Clear    bool   `json:"clear,omitempty"`
 }
 
 func restartChange() change {
@@ -55,7 +55,7 @@ func editRestart(target evidence.Target, object any, args json.RawMessage) (edit
 		return edited{}, err
 	}
 	was, had := pod.Annotations[restartedAt]
-	undo := restartArgs{namedWorkload: a.namedWorkload, At: was, Clear: !had}
+	undo := restartArgs{Workload: a.Workload, At: was, Clear: !had}
 	if a.Clear {
 		delete(pod.Annotations, restartedAt)
 		if len(pod.Annotations) == 0 {

@@ -19,7 +19,7 @@ import (
 // rollBackArgs are those of roll-back. Revision 0 means the newest one before
 // the current that differs in its template.
 type rollBackArgs struct {
-	Revision int64 `json:"revision,omitempty"`
+	Revision number `json:"revision,omitempty"`
 }
 
 func rollBackChange() change {
@@ -88,11 +88,13 @@ func resolveRollBack(ctx context.Context, c *Cluster, target evidence.Target, ar
 		return nil, err
 	}
 	if a.Revision == 0 {
-		if a.Revision, err = earlier(object, templates); err != nil {
+		found, err := earlier(object, templates)
+		if err != nil {
 			return nil, err
 		}
+		a.Revision = number(found)
 	}
-	if templates[a.Revision] == nil {
+	if templates[int64(a.Revision)] == nil {
 		return nil, refuse("%s has no revision %d any more.", resourceName(object), a.Revision)
 	}
 	return json.Marshal(a)
@@ -150,7 +152,7 @@ func editRollBack(_ context.Context, c *Cluster, target evidence.Target, object 
 	if err != nil {
 		return edited{}, err
 	}
-	chosen := templates[a.Revision]
+	chosen := templates[int64(a.Revision)]
 	if chosen == nil {
 		return edited{}, refuse("%s has no revision %d any more.", resourceName(object), a.Revision)
 	}
@@ -163,7 +165,7 @@ func editRollBack(_ context.Context, c *Cluster, target evidence.Target, object 
 	e := edited{
 		title:   fmt.Sprintf("roll %s back to revision %d", resourceName(object), a.Revision),
 		kubectl: fmt.Sprintf("kubectl rollout undo %s -n %s --to-revision=%d", resourceName(object), target.Namespace, a.Revision),
-		undo:    []runbook.Change{newChange(changeRollBack, rollBackArgs{was})},
+		undo:    []runbook.Change{newChange(changeRollBack, rollBackArgs{number(was)})},
 	}
 	if was == 0 {
 		e.undo, e.noUndo = nil, "the template that it has now is in no revision"

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -124,14 +123,7 @@ func (c *Cluster) podsGone(ctx context.Context, target evidence.Target, object a
 }
 
 func (c *Cluster) podsOf(ctx context.Context, target evidence.Target, object any) ([]corev1.Pod, error) {
-	var selector *metav1.LabelSelector
-	switch o := object.(type) {
-	case *appsv1.Deployment:
-		selector = o.Spec.Selector
-	case *appsv1.StatefulSet:
-		selector = o.Spec.Selector
-	}
-	list, err := c.Clients.CoreV1().Pods(target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(selector), Limit: maxPods})
+	list, err := c.Clients.CoreV1().Pods(target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(selectorOf(object)), Limit: maxPods})
 	if err != nil {
 		return nil, fmt.Errorf("list the pods of %s: %w", metaOf(object).Name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"testing"
 	"time"
 
@@ -23,8 +24,8 @@ func defaultBook(t testing.TB) *runbook.Runbook {
 	for _, check := range checks.All() {
 		vocabulary.Checks[check.Name] = check.Fields
 	}
-	for _, kind := range []string{"edit-redis-config", "keep-data", "kill-script", "promote", "repair-aof", "restart", "restore-backup", "roll-back", "rotate-password", "set-data-aside", "set-replicas", "set-resources"} {
-		vocabulary.Changes[kind] = func(json.RawMessage) error { return nil }
+	for _, item := range listItem.FindAllSubmatch(runbooks.Default, -1) { // every change is one
+		vocabulary.Changes[string(item[1])] = func(json.RawMessage) error { return nil }
 	}
 	book, err := runbook.Load(runbooks.DefaultName, runbooks.Default, vocabulary)
 	if err != nil {
@@ -32,6 +33,9 @@ func defaultBook(t testing.TB) *runbook.Runbook {
 	}
 	return book
 }
+
+// listItem is a key that begins an item of a YAML list.
+var listItem = regexp.MustCompile(`(?m)^ +- ([a-z]+(?:-[a-z]+)*):`)
 
 // FuzzSigns judges evidence of any shape. It is judged the same way twice;
 // every cause that is named has a sign that speaks for it; what is not known

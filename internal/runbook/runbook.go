@@ -46,11 +46,12 @@ type Scenario struct {
 	Signs    []Sign
 	Outranks []string // scenarios that this one explains: with both, this one is the cause
 	Fixes    []Fix    // the first is the one to take; empty: nothing that a bot may do safely
-	ByHand   []string // what a person does where there is no fix, or beside it; one line each
+	ByHand   []string // what a person does where there is no fix, or beside it; one line each, with ${CEL}
 	WhenOK   bool     // being chosen means that nothing needs mending (healthy, false alarm)
 	Line     int
 
-	lets []binding // names for expressions, in order
+	lets   []binding // names for expressions, in order
+	byHand []template
 }
 
 // Weight is how much one sign says.
@@ -123,6 +124,7 @@ type Cause struct {
 	Confidence Confidence `json:"confidence"`
 	Because    []string   `json:"because"` // the sentences of the signs that speak for it
 	Against    []string   `json:"against,omitempty"`
+	ByHand     []string   `json:"byHand,omitempty"` // what a person does, filled in from the evidence
 	score      int
 }
 

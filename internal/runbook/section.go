@@ -74,9 +74,9 @@ func (l *loader) scenario(s section) bool {
 	l.lang = common.scope(letNames(s.block))
 	whole := l.block(s, map[string]field{
 		"id":       words(&scenario.ID),
-		"action":   words(&only.Action),
+		"action":   l.sentence(&only.Action, &only.action),
 		"outranks": texts(&scenario.Outranks),
-		"byHand":   texts(&scenario.ByHand),
+		"byHand":   func(node *yaml.Node) error { return l.sentences(node, &scenario.ByHand, &scenario.byHand) },
 		"ok":       decode(&scenario.WhenOK),
 		"let":      l.let(s.at, &scenario.lets),
 		"signs": func(node *yaml.Node) error {
@@ -231,6 +231,17 @@ func (l *loader) sentence(source *string, into *template) field {
 		*source, *into = strings.TrimSpace(node.Value), compiled
 		return within(node, "", err)
 	}
+}
+
+// sentences reads a list of sentences.
+func (l *loader) sentences(node *yaml.Node, sources *[]string, into *[]template) error {
+	return sequence(node, func(item *yaml.Node) error {
+		var source string
+		var compiled template
+		err := l.sentence(&source, &compiled)(item)
+		*sources, *into = append(*sources, source), append(*into, compiled)
+		return err
+	})
 }
 
 // draft reads `- kind: {args}`.

@@ -15,9 +15,31 @@ var sample = []string{"config-error on deployment", "out-of-memory on statefulse
 
 // ways are by fault, or by fault and shape where the shapes differ.
 var ways = map[string]way{
-	"config-error":  {plan: "repair the configuration"},
-	"out-of-memory": {plan: "give it more memory"},
-	"bad-rollout":   {plan: "roll back"},
+	"config-error":                       {plan: "repair the configuration"},
+	"out-of-memory":                      {plan: "give it more memory"},
+	"bad-rollout":                        {plan: "roll back"},
+	"scaled-to-zero":                     {plan: "run one pod"},
+	"image-pull":                         {plan: "roll back to the image before"},
+	"broken-probe/command":               {plan: "let the probe connect to the port"},
+	"broken-probe/port":                  {plan: "let the probe connect to the port"},
+	"slow-start":                         {plan: "let it load for ten minutes"},
+	"service-mismatch":                   {plan: "select the pods of redis-session"},
+	"volume/pending on deployment":       {plan: "make a new claim of class"},
+	"volume/missing-class on deployment": {plan: "make a new claim of class"},
+	"volume/lost on deployment":          {plan: "make a new claim of class"},
+	"volume/pending":                     {hands: "correct the class in the volumeClaimTemplates"},
+	"volume/missing-class":               {hands: "correct the class in the volumeClaimTemplates"},
+	"volume/lost":                        {hands: "correct the class in the volumeClaimTemplates"},
+	"missing-config/secret-key":          {plan: "roll back to what did not need it"},
+	"missing-config/configmap":           {plan: "roll back to what did not need it"},
+	"unschedulable/node-selector":        {plan: "roll back to what a node took"},
+	"unschedulable/memory":               {plan: "roll back to what a node took"},
+	"port-conflict":                      {hands: "Scale down the owner of the duplicate"},
+	"admission/quota":                    {hands: "or raise the quota"},
+	"admission/limitrange":               {hands: "or raise the quota"},
+	"admission/podsecurity":              {hands: "or raise the quota"},
+	"crash-loop":                         {hands: "Run the image's command by hand"},
+	"network-blocked":                    {hands: "Look at the NetworkPolicies"},
 }
 
 func wayOf(fault, shape string) (way, bool) {
