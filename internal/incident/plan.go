@@ -37,7 +37,7 @@ func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref stri
 		if err := planable(*inc); err != nil {
 			return err
 		}
-		plan := Plan{Number: len(inc.Plans) + 1, State: Preparing, Fix: ref, Action: proposal.Action, Inputs: proposal.Inputs,
+		plan := Plan{Number: len(inc.Plans) + 1, State: Preparing, Fix: ref, Action: fix.Action, Inputs: proposal.Inputs,
 			Changes: proposal.Changes, Debt: fix.Debt, By: actor, MadeAt: s.Now(), Holds: Untold()}
 		number = plan.Number
 		s.replacePlans(inc, number)

@@ -18,7 +18,7 @@ import (
 type Fix struct {
 	Ref      string   // names it in its document: "out-of-memory", "corrupt-aof/start-empty", or a measure's ID
 	Title    string   // of a measure: its heading
-	Action   string   // what it does, as a short verb phrase for the button: "repair the configuration"; with ${CEL}
+	Action   string   // what it does, as a short verb phrase for the button: "repair the configuration"
 	Inputs   []Input  // what a person may edit before the plan is made
 	Changes  []Draft  // in order
 	Warnings []string // from > [!WARNING] and warning:, with ${CEL}
@@ -27,7 +27,6 @@ type Fix struct {
 	Line     int
 
 	when     *condition
-	action   template
 	rules    []rule
 	warnings []template
 	cautions []template
@@ -61,7 +60,6 @@ type Value struct {
 
 // Proposal is a fix with its arguments filled in.
 type Proposal struct {
-	Action   string
 	Changes  []Change
 	Inputs   []Value
 	Warnings []string
@@ -101,7 +99,6 @@ func (r *Runbook) Offers(id string, e evidence.Evidence) []Fix {
 	facts := scenario.bind(factsOf(e, time.Time{}))
 	var offers []Fix
 	for _, fix := range scenario.Fixes {
-		fix.Action = fix.does(facts)
 		if fix.when == nil || len(unknownOf(e, fix.when.reads)) > 0 {
 			offers = append(offers, fix)
 			continue
@@ -111,18 +108,6 @@ func (r *Runbook) Offers(id string, e evidence.Evidence) []Fix {
 		}
 	}
 	return offers
-}
-
-// does is the action with its ${CEL} filled in, as the document has it where
-// that cannot be.
-func (f Fix) does(facts map[string]any) string {
-	if f.action.literals == nil {
-		return f.Action
-	}
-	if says, err := f.action.fill(facts); err == nil {
-		return says
-	}
-	return f.Action
 }
 
 // Propose fills in a fix from the evidence, and from what a person has
@@ -155,7 +140,6 @@ func (r *Runbook) Propose(ref string, e evidence.Evidence, answers map[string]st
 		}
 		proposal.Changes = append(proposal.Changes, Change{Kind: draft.Kind, Args: args})
 	}
-	proposal.Action = fix.does(facts)
 	proposal.Warnings, proposal.Cautions = fillAll(fix.warnings, facts), fillAll(fix.cautions, facts)
 	return proposal, nil
 }
@@ -225,7 +209,7 @@ func (l *loader) fix(node *yaml.Node, base string, s section, lets []binding) (F
 	own, warning, caution := "", "", ""
 	err = mapping(node, map[string]field{
 		"id":      words(&own),
-		"action":  l.sentence(&fix.Action, &fix.action),
+		"action":  words(&fix.Action),
 		"warning": words(&warning),
 		"caution": words(&caution),
 		"debt":    words(&fix.Debt),

@@ -74,7 +74,7 @@ func (l *loader) scenario(s section) bool {
 	l.lang = common.scope(letNames(s.block))
 	whole := l.block(s, map[string]field{
 		"id":       words(&scenario.ID),
-		"action":   l.sentence(&only.Action, &only.action),
+		"action":   words(&only.Action),
 		"outranks": texts(&scenario.Outranks),
 		"byHand":   func(node *yaml.Node) error { return l.sentences(node, &scenario.ByHand, &scenario.byHand) },
 		"ok":       decode(&scenario.WhenOK),
