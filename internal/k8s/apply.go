@@ -148,10 +148,33 @@ func (c *Cluster) Arrived(ctx context.Context, target evidence.Target, write inc
 	if err != nil || now == write.Base {
 		return false, err
 	}
-	if has, err := contentHash(object); err != nil || has == "" || has != write.Want {
-		return false, refuse("%s is neither as it was nor as the plan would have it.", write.Object.Name)
+	is, err := c.isWanted(ctx, target, object, write)
+	if err == nil && !is {
+		err = refuse("%s is neither as it was nor as the plan would have it.", write.Object.Name)
 	}
-	return true, nil
+	return is, err
+}
+
+// isWanted reports whether an object is as a write would have it: by its
+// content, or, where the API server has filled in what the write left out, since
+// making the edits once more changes nothing.
+func (c *Cluster) isWanted(ctx context.Context, target evidence.Target, object any, write incident.Write) (bool, error) {
+	has, err := contentHash(object)
+	if err != nil || has == write.Want || has == "" {
+		return has != "" && err == nil, err
+	}
+	again := deepCopy(object)
+	for _, one := range write.Changes {
+		change, known := changes()[one.Kind]
+		if !known || change.edit == nil {
+			return false, nil
+		}
+		if _, err := change.edit(ctx, c, target, again, one.Args); err != nil {
+			return false, nil // it cannot be made of this object: it is another one
+		}
+	}
+	after, err := contentHash(again)
+	return err == nil && after == has, err
 }
 
 // ignoreDrift keeps every other error.

@@ -31,6 +31,10 @@ func settingChange() change {
 			if a.Key == "" {
 				return errors.New("name the key")
 			}
+			var given map[string]json.RawMessage
+			if err := json.Unmarshal(args, &given); err != nil || given["value"] == nil {
+				return errors.New("give the value; null takes the key away")
+			}
 			if a.Value != nil && redisconf.Redact(*a.Value) != *a.Value {
 				return errors.New("the value holds a secret, and those do not belong in a ConfigMap")
 			}

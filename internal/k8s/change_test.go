@@ -75,6 +75,8 @@ func TestEachChangeAndItsWayBack(t *testing.T) {
 		"set a first limit":   {deploymentWith(""), changeResources, `{"container":"redis","limits":{"memory":"1Gi"}}`, "deployment/store of redis: memory limit none → 1Gi"},
 		"take a limit away":   {deploymentWith("64Mi"), changeResources, `{"container":"redis","limits":{"memory":null}}`, "deployment/store of redis: memory limit 64Mi → none"},
 		"restart":             {deploymentWith(""), changeRestart, `{}`, "restart deployment/store"},
+		"add a probe":         {deploymentWith(""), changeProbe, `{"container":"redis","probe":"startup","port":"6379","periodSeconds":5,"failureThreshold":120}`, "add the startup probe of redis: connects to port 6379, gives up after 600 s"},
+		"set a key":           {confOf(conf), changeSetting, `{"key":"session_backend","value":"memory"}`, "set session_backend in conf: none → memory"},
 		"scale":               {deploymentWith(""), changeReplicas, `{"replicas":3}`, "scale deployment/store 1 → 3"},
 	}
 	for name, test := range tests {
@@ -122,6 +124,12 @@ func TestChangesAreRefusedBeforeTheClick(t *testing.T) {
 		"no such container":           {deploymentWith(""), changeResources, `{"container":"web","limits":{"memory":"1Gi"}}`, "no container web"},
 		"an amount that is none":      {deploymentWith(""), changeResources, `{"container":"redis","limits":{"memory":"much"}}`, "not an amount"},
 		"a resource that is none":     {deploymentWith(""), changeResources, `{"container":"redis","limits":{"disk":"1Gi"}}`, "unknown resource"},
+		"a probe that is none":        {deploymentWith(""), changeProbe, `{"container":"redis","probe":"alive","port":1}`, "use liveness, readiness or startup"},
+		"a probe that asks nothing":   {deploymentWith(""), changeProbe, `{"container":"redis","probe":"startup"}`, "it changes nothing"},
+		"a probe of two kinds":        {deploymentWith(""), changeProbe, `{"container":"redis","probe":"startup","port":1,"like":"liveness"}`, "one of like, command and port"},
+		"a probe like none":           {deploymentWith(""), changeProbe, `{"container":"redis","probe":"startup","like":"liveness"}`, "no liveness probe to take over"},
+		"a key without its value":     {confOf(""), changeSetting, `{"key":"a"}`, "null takes the key away"},
+		"a key that is not there":     {confOf(""), changeSetting, `{"key":"a","value":null}`, "has no key a"},
 		"fewer than no replicas":      {deploymentWith(""), changeReplicas, `{"replicas":-1}`, "0 or more"},
 		"a revision before the first": {deploymentWith(""), changeRollBack, `{"revision":-1}`, "1 or more"},
 	}

@@ -131,6 +131,11 @@ func diffOf(target evidence.Target, base, want any) (string, error) {
 		for key := range after.Data {
 			keys = append(keys, key)
 		}
+		for key := range before.Data {
+			if _, stays := after.Data[key]; !stays {
+				keys = append(keys, key)
+			}
+		}
 		sort.Strings(keys)
 		for _, key := range keys {
 			b.WriteString(udiff.Unified(before.Name+"/"+key, after.Name+"/"+key, redisconf.Redact(before.Data[key]), redisconf.Redact(after.Data[key])))

@@ -12,7 +12,8 @@ type way struct {
 }
 
 // sample is what -short tries: one way through each change.
-var sample = []string{"config-error on deployment", "out-of-memory on statefulset", "bad-rollout on deployment"}
+var sample = []string{"config-error on deployment", "out-of-memory on statefulset", "bad-rollout on deployment",
+	"scaled-to-zero on statefulset", "service-mismatch on deployment"}
 
 // ways are by fault, or by fault and shape where the shapes differ.
 var ways = map[string]way{
@@ -21,7 +22,6 @@ var ways = map[string]way{
 	"bad-rollout":                 {plan: "roll back"},
 	"scaled-to-zero":              {plan: "run one pod"},
 	"corrupt-aof":                 {plan: "repair the append-only file"},
-	"corrupt-rdb":                 {plan: "restore a backup"},
 	"auth-failure/store":          {plan: "restart the store"},
 	"auth-failure/app":            {plan: "restart the application"},
 	"auth-failure/newline":        {plan: "give both a new password", stays: "the old password is kept nowhere"},
@@ -30,9 +30,7 @@ var ways = map[string]way{
 	"broken-probe/port":           {plan: "let the probe connect to the port"},
 	"slow-start":                  {plan: "let it load for ten minutes"},
 	"service-mismatch":            {plan: "select the workload's pods"},
-	"replication":                 {plan: "make it the master"},
 	"overloaded/clients":          {plan: "admit more clients"},
-	"overloaded/blocked":          {plan: "end the script"},
 	"unschedulable/memory":        {plan: "ask for no more memory"},
 	"unschedulable/node-selector": {hands: "Free room on a node"},
 	"missing-config/secret-key":   {hands: "Create what is missing"},
@@ -45,7 +43,6 @@ var ways = map[string]way{
 	"network-blocked":             {hands: "Look at the NetworkPolicies"},
 	"data-dir/readonly":           {hands: "fsGroup"},
 	"data-dir/full":               {hands: "make the claim larger"},
-	"emptied":                     {plan: "load the append-only file"},
 	"false-alarm":                 {hands: "False alarm"},
 
 	// A new volume begins empty.
