@@ -80,7 +80,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 		store = file
 	}
 	incidents := service(ctx, c, book, store, app.Roles(), log)
-	incidents.Changed = app.Changed
+	incidents.Changed, incidents.Second = app.Changed, incident.SecondPerson(c.Approvals.SecondPerson)
 	if recorded != nil {
 		incidents.Cluster = recorded
 	}

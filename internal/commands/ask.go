@@ -41,7 +41,7 @@ func (h *Handler) undo(ctx context.Context, r Request, id string, number int) (R
 	if err != nil {
 		return Reply{}, err
 	}
-	if plan := newest(inc); plan.Undoes == number && plan.State == incident.Proposed {
+	if plan := newest(inc); plan.Undoes == number && plan.State == incident.Proposed && !plan.Second {
 		return Reply{Form: typedForm(inc, *plan)}, nil
 	}
 	return Reply{}, nil

@@ -277,7 +277,11 @@ func (h *Handler) consent(plan incident.Plan) Text {
 	if incident.Accepted(plan) {
 		dry = "Server-side dry run: accepted."
 	}
-	return h.mayApply(say("%s %s ", dry, undoWord(plan))).say(" Made by ").who(plan.By)
+	text := h.mayApply(say("%s %s ", dry, undoWord(plan)))
+	if plan.Second {
+		return text.say(" A second person must: not ").who(plan.By).say(", who asked for it.")
+	}
+	return text.say(" Made by ").who(plan.By)
 }
 
 // mayApply names who may apply a plan.

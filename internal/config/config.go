@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type Config struct {
 	Targets    []evidence.Target `mapstructure:"targets"`
 	Slack      Slack             `mapstructure:"slack"`
 	Roles      Roles             `mapstructure:"roles"`
+	Approvals  Approvals         `mapstructure:"approvals"`
 	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
 	Log        Log               `mapstructure:"log"`
@@ -51,6 +53,11 @@ type Slack struct {
 type Roles struct {
 	Responders []string `mapstructure:"responders"`
 	Approvers  []string `mapstructure:"approvers"`
+}
+
+// Approvals say how many people a plan needs.
+type Approvals struct {
+	SecondPerson string `mapstructure:"second_person"` // data-loss, all or none
 }
 
 // Store is where incidents are kept.
@@ -83,6 +90,7 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("slack.channels", []string{})
 	v.SetDefault("roles.responders", []string{})
 	v.SetDefault("roles.approvers", []string{})
+	v.SetDefault("approvals.second_person", "data-loss")
 	v.SetDefault("store.path", "incidents.db")
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
@@ -194,6 +202,9 @@ func (c *Config) check(file string) error {
 		if d <= 0 {
 			say(key, "%s is not a time; write it like 20s or 15m", d)
 		}
+	}
+	if !slices.Contains([]string{"data-loss", "all", "none"}, c.Approvals.SecondPerson) {
+		say("approvals.second_person", "%q is not known; use data-loss, all or none", c.Approvals.SecondPerson)
 	}
 	if !strings.Contains("debug info warn error", c.Log.Level) || c.Log.Level == "" {
 		say("log.level", "%q is not a level; use debug, info, warn or error", c.Log.Level)

@@ -42,6 +42,7 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"an address no address": {"slack: {api_url: slack.com}", `slack.api_url: "slack.com" is not an address`},
 		"a role no ID":          {"roles: {approvers: [bob]}", `roles.approvers: "bob" is neither a user ID`},
 		"no YAML":               {"slack: [", "config.yaml"},
+		"no such rule":          {"approvals: {second_person: maybe}", `approvals.second_person: "maybe" is not known`},
 		"a store nowhere":       {"store: {path: ''}", "store.path: name the file"},
 	}
 	for name, test := range tests {

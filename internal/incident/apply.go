@@ -23,7 +23,7 @@ func (s *Service) ApplyPlan(ctx context.Context, id string, actor Actor, number 
 		return err
 	}
 	inc, err := s.change(ctx, id, func(inc *Incident) error {
-		if err := s.applicable(inc, number, digest); err != nil {
+		if err := s.applicable(inc, actor, number, digest); err != nil {
 			return err
 		}
 		s.begin(inc, inc.Plan(number), actor)
@@ -63,7 +63,7 @@ func (s *Service) begin(inc *Incident, plan *Plan, actor Actor) {
 }
 
 // applicable decides whether a click on Apply counts, and says why not.
-func (s *Service) applicable(inc *Incident, number int, digest string) error {
+func (s *Service) applicable(inc *Incident, actor Actor, number int, digest string) error {
 	plan := inc.Plan(number)
 	switch {
 	case plan == nil:
@@ -85,6 +85,9 @@ func (s *Service) applicable(inc *Incident, number int, digest string) error {
 		return refuse("Plan %d was made on a recorded bundle. Nothing can be applied to it.", number)
 	case !Accepted(*plan):
 		return refuse("The API server refuses plan %d in its dry run. Nothing was changed.", number)
+	}
+	if err := secondPerson(*plan, actor); err != nil {
+		return err
 	}
 	return planable(*inc)
 }
@@ -315,6 +318,9 @@ func (s *Service) GoOn(ctx context.Context, id string, actor Actor, number int, 
 		case s.Now().After(plan.EndedAt.Add(s.Limits.PlanValid)):
 			return refuse("Plan %d stopped more than %s ago. Nothing was changed. Make a new plan.", number, s.Limits.PlanValid)
 		}
+		if err := secondPerson(*plan, actor); err != nil {
+			return err
+		}
 		if err := planable(*inc); err != nil {
 			return err
 		}
@@ -445,11 +451,12 @@ func (s *Service) UndoPlan(ctx context.Context, id string, actor Actor, number i
 		plan := Plan{Number: len(inc.Plans) + 1, State: Proposed, By: actor, Fix: inc.Plan(number).Fix, Undoes: number,
 			Action: fmt.Sprintf("undo plan %d", number), Changes: changes, MadeAt: s.Now()}
 		plan.fill(prepared, runbook.Proposal{})
+		plan.Second = s.Second.needs(plan)
 		plan.Digest, plan.Until = Digest(inc.Target, plan), s.Now().Add(s.Limits.PlanValid)
 		s.replacePlans(inc, plan.Number)
 		inc.Plans = append(inc.Plans, plan)
 		undo = plan.Number
-		if plan.Loses() {
+		if plan.Loses() || plan.Second {
 			s.note(inc, actor, "made plan %d: %s", plan.Number, plan.Action)
 			return nil
 		}

@@ -144,7 +144,8 @@ type Plan struct {
 	Cautions  []string         `json:"cautions"` // data loss
 	By        Actor            `json:"by"`
 	MadeAt    time.Time        `json:"madeAt"`
-	Until     time.Time        `json:"until"` // not applied after this
+	Until     time.Time        `json:"until"`            // not applied after this
+	Second    bool             `json:"second,omitempty"` // somebody else than By must apply it
 	Digest    string           `json:"digest"`
 	Approved  Actor            `json:"approved,omitzero"`
 	AppliedAt time.Time        `json:"appliedAt,omitzero"`

@@ -118,6 +118,7 @@ func (s *Service) preparePlan(ctx context.Context, inc Incident, number int, pro
 			return nil
 		}
 		plan.fill(prepared, proposal)
+		plan.Second = s.Second.needs(*plan)
 		plan.State, plan.Until = Proposed, s.Now().Add(s.Limits.PlanValid)
 		plan.Digest = Digest(inc.Target, *plan)
 		s.note(inc, plan.By, "made plan %d: %s", number, plan.Action)

@@ -42,6 +42,7 @@ type Service struct {
 	// Changed is called after every change of an incident. It returns at once.
 	Changed func(id string)
 	Limits  Limits
+	Second  SecondPerson
 	Log     *slog.Logger
 	Now     func() time.Time
 
