@@ -239,20 +239,23 @@ func Words(b *strings.Builder, node any) {
 // Button is where a button stands.
 type Button struct{ Message, Block, Action, Value string }
 
-// Find looks for the newest button whose label begins so; nil for none.
+// Find looks for the button whose label begins so, in the newest message that
+// has one, and the first there; nil for none.
 func (r *Room) Find(label string) *Button {
 	var found *Button
 	for _, m := range r.Messages("U_RESPONDER", r.Root) {
 		blocks, _ := m["blocks"].([]any)
+		here := false
 		for _, block := range blocks {
 			b := block.(map[string]any)
-			if b["type"] != "actions" {
+			if b["type"] != "actions" || here {
 				continue
 			}
 			for _, element := range b["elements"].([]any) {
 				e := element.(map[string]any)
 				text := e["text"].(map[string]any)["text"].(string)
-				if strings.HasPrefix(text, label) {
+				if strings.HasPrefix(text, label) && !here {
+					here = true
 					value, _ := e["value"].(string)
 					found = &Button{m["ts"].(string), b["block_id"].(string), e["action_id"].(string), value}
 				}
