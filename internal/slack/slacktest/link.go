@@ -23,12 +23,26 @@ type link struct {
 }
 
 func (l *link) send(v any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(v)
+}
+
+// greet sends the hello. Whoever is told by ready that the connection takes envelopes sends them behind it, and the
+// client that has read it misses none.
+func (l *link) greet(hello any, ready func()) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ready()
+	return l.write(hello)
+}
+
+// write sends one frame; the caller holds mu.
+func (l *link) write(v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if err := l.conn.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
 		return err
 	}
@@ -107,17 +121,17 @@ func (w *Workspace) socket(rw http.ResponseWriter, r *http.Request) {
 	}
 	defer w.detach(l)
 	started := w.now().UTC().Format("2006-01-02 15:04:05.000")
-	err = l.send(object{
+	hello := object{
 		"type": "hello", "num_connections": welcome, "connection_info": object{"app_id": AppID},
 		"debug_info": object{"host": w.host, "started": started, "build_number": 1, "approximate_connection_time": 3600},
-	})
-	if err != nil {
-		return
 	}
 	if faulty {
+		if l.send(hello) != nil {
+			return
+		}
 		w.work.Go(func() { l.leave(fault.Reason, w.host, w.ahead(fault)) })
-	} else {
-		w.announce(l)
+	} else if l.greet(hello, func() { w.announce(l) }) != nil {
+		return
 	}
 	w.read(l)
 }
