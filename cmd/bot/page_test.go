@@ -112,16 +112,13 @@ func serveQueue(t *testing.T, cluster *queue) *slacktest.Workspace {
 			t.Error(err)
 		}
 	})
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		connected, why := app.State()
-		if connected {
-			return workspace
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not connected: %s", why)
-		}
-		time.Sleep(20 * time.Millisecond) // nobody is told when it connects
+	connecting, enough := context.WithTimeout(ctx, time.Minute)
+	defer enough()
+	if err := workspace.Listening(connecting); err != nil {
+		_, why := app.State()
+		t.Fatalf("%v: %s", err, why)
 	}
+	return workspace
 }
 
 // rootOf is the timestamp of the incident's message.

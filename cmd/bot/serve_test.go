@@ -39,9 +39,14 @@ func TestServeWalksARecord(t *testing.T) {
 		}
 	}()
 	walk := &recordWalk{t: t, workspace: workspace}
-	walk.until("the command is answered", func() bool {
-		return workspace.Command(slacktest.TypedCommand{User: "U_RESPONDER", Channel: "C_INC", Command: "/redis-session", Text: "diagnose"}).OK
-	})
+	connecting, enough := context.WithTimeout(ctx, time.Minute)
+	defer enough()
+	if err := workspace.Listening(connecting); err != nil {
+		t.Fatal(err)
+	}
+	if answer := workspace.Command(slacktest.TypedCommand{User: "U_RESPONDER", Channel: "C_INC", Command: "/redis-session", Text: "diagnose"}); !answer.OK {
+		t.Fatalf("the command was not answered: %+v", answer)
+	}
 	walk.press("Run all")
 	walk.press("Plan: repair the configuration")
 	walk.until("the plan is shown", func() bool { return strings.Contains(walk.text(), "no API server was asked") })
@@ -118,10 +123,10 @@ func (r *recordWalk) press(label string) {
 
 func (r *recordWalk) until(what string, done func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !done() {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("not within 30 s: %s\n%s", what, r.text())
+			r.t.Fatalf("not within a minute: %s\n%s", what, r.text())
 		}
 		time.Sleep(50 * time.Millisecond) // people look again; there is no event to wait for
 	}

@@ -113,7 +113,7 @@ func (p *planner) disk(ctx context.Context, next settings) onDisk {
 	}
 	found := onDisk{asked: true}
 	found.keys, found.says = state.keysWith(next.appendOnly)
-	found.other, _ = state.keysWith(!next.appendOnly)
+	found.other, _ = state.keysWith(!next.appendOnly) // why it does not load is said when it is the one that counts
 	found.says = p.redactor.Text(found.says)
 	return found
 }

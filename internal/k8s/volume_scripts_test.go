@@ -13,7 +13,7 @@ func script(t *testing.T, source, dir string, env ...string) (workOutput, error)
 	t.Helper()
 	checker, err := exec.LookPath("redis-check-rdb")
 	if err != nil {
-		t.Skip("Redis is not installed here; lab/live/volumes tries the scripts in a cluster")
+		t.Fatalf("%v: make set-up installs it", err)
 	}
 	tools, scratch := t.TempDir(), t.TempDir()
 	for _, name := range []string{"redis-server", "redis-check-aof"} { // one program, by its name

@@ -189,12 +189,8 @@ func TestPod(t *testing.T) {
 
 // TestScriptsAreShell: a shell takes every script as it is sent.
 func TestScriptsAreShell(t *testing.T) {
-	shell, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no sh here")
-	}
 	for name, script := range map[string]string{"read": readScript, "repair": workScript + repairScript, "aside": workScript + asideScript, "restore": workScript + restoreScript} {
-		if out, err := exec.CommandContext(t.Context(), shell, "-n", "-c", commonScript+script).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "sh", "-n", "-c", commonScript+script).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}

@@ -170,10 +170,10 @@ func (o *office) run() (stop func()) {
 
 func (o *office) until(what string, ok func() bool) {
 	o.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
-			o.t.Fatalf("not within 30 s: %s", what)
+			o.t.Fatalf("not within a minute: %s", what)
 		}
 		time.Sleep(20 * time.Millisecond) // the workspace tells nobody when a message comes
 	}

@@ -136,7 +136,7 @@ func startRedis(t *testing.T, password string) string {
 	}
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
 	client := newRedisStore(address, password).client
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for client.Ping(t.Context()).Err() != nil {
 		if time.Now().After(deadline) {
 			t.Fatal("redis-server does not answer within 10 s")

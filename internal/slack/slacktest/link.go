@@ -1,8 +1,10 @@
 package slacktest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -161,6 +163,25 @@ func (w *Workspace) announce(l *link) {
 	}
 	close(w.linked)
 	w.linked = make(chan struct{})
+}
+
+// Listening returns as soon as an app takes envelopes. It is an error when ctx or the workspace ends before.
+func (w *Workspace) Listening(ctx context.Context) error {
+	for {
+		w.mu.Lock()
+		there, linked := len(w.greeted) > 0, w.linked
+		w.mu.Unlock()
+		if there {
+			return nil
+		}
+		select {
+		case <-linked:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for an app to connect: %w", context.Cause(ctx))
+		case <-w.ctx.Done():
+			return errors.New("wait for an app to connect: the workspace is closed")
+		}
+	}
 }
 
 func (w *Workspace) detach(l *link) {

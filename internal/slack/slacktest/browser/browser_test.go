@@ -87,7 +87,7 @@ func TestPatience(t *testing.T) {
 func TestProblems(t *testing.T) {
 	b := start(t)
 	must(t, b.Open(serve(t, `<p>x</p><script>setTimeout(() => { throw new Error("broken here") })</script>`), 400, 300))
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for len(b.Problems()) == 0 && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -114,7 +114,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Fatal("no process of the browser was found while it runs: the search is wrong")
 	}
 	must(t, b.Close())
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for len(processesIn(t, folder)) > 0 && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}

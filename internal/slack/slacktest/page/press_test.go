@@ -36,7 +36,7 @@ func button(id, label, more string) string {
 // waitCall polls until the page has sent n requests to a path, and returns the last one.
 func waitCall(t *testing.T, d *double, path string, n int) map[string]any {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
 		if calls := d.calls(path); len(calls) >= n {
 			return calls[n-1]
