@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -156,89 +155,6 @@ func statusEmoji(status incident.Status) string {
 	return emojiPending
 }
 
-// verdictParts names the likely cause with its reasons, and the next ones.
-func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
-	if !inc.Judged {
-		return nil
-	}
-	parts := []Part{Rule{}}
-	if len(inc.Verdict.Causes) == 0 && !walked(inc) {
-		return append(parts, Paragraph{say("").strong("No cause yet").say("\nWhat was read so far names none. Run the other steps.")})
-	}
-	if len(inc.Verdict.Causes) == 0 {
-		text := say("").strong("No cause found").say("\nThe evidence names none of the runbook's %d scenarios.", len(book.Scenarios))
-		return append(parts, Paragraph{missing(text, inc.Verdict)})
-	}
-	cause := inc.Verdict.Causes[0]
-	head := fmt.Sprintf("%s — %s", cause.Title, cause.Confidence)
-	switch {
-	case inc.State == incident.Fixed:
-		head = "It was: " + head
-	case !walked(inc):
-		head = "So far: " + head
-	}
-	text := say("").strong(head)
-	for _, because := range cause.Because {
-		text = text.say("\n • %s", cutTo(because, 300))
-	}
-	for _, against := range cause.Against {
-		text = text.say("\n • against it: %s", cutTo(against, 300))
-	}
-	if others := otherCauses(inc.Verdict, 2); others != "" && inc.State != incident.Fixed {
-		text = text.say("\nLess likely: %s", others)
-	}
-	if cause.Confidence != runbook.Certain {
-		text = missing(text, inc.Verdict)
-	}
-	parts = append(parts, Paragraph{text})
-	scenario, ok := book.Scenario(cause.Scenario)
-	if ok && !scenario.WhenOK && len(cause.ByHand) > 0 && len(inc.OffersFor(cause.Scenario)) == 0 && open(inc) {
-		parts = append(parts, Paragraph{byHand(cause)})
-	}
-	return parts
-}
-
-// open reports whether something is still to be done.
-func open(inc incident.Incident) bool {
-	return inc.State != incident.Fixed && inc.State != incident.Closed
-}
-
-// walked reports whether every step has ended or was left out.
-func walked(inc incident.Incident) bool {
-	return !slices.ContainsFunc(inc.Steps, func(s incident.Step) bool {
-		return s.Status == incident.Pending || s.Status == incident.Running
-	})
-}
-
-func otherCauses(verdict runbook.Verdict, most int) string {
-	var names []string
-	for i, cause := range verdict.Causes {
-		if i > 0 && len(names) < most {
-			names = append(names, fmt.Sprintf("%s (%s)", strings.ToLower(cause.Title), cause.Confidence))
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
-// missing says what is not known and might change the verdict.
-func missing(text Text, verdict runbook.Verdict) Text {
-	for i, unknown := range verdict.Unknown {
-		if i == 3 {
-			return text.say("\nand %d more", len(verdict.Unknown)-i)
-		}
-		text = text.say("\nNot known: %s", cutTo(unknown, 200))
-	}
-	return text
-}
-
-func byHand(cause runbook.Cause) Text {
-	text := say("").strong("No change is safe enough for a button. By hand:")
-	for i, line := range cause.ByHand {
-		text = text.say("\n%d. %s", i+1, line)
-	}
-	return text
-}
-
 // resultParts tells how the newest plan went.
 func resultParts(inc incident.Incident) []Part {
 	switch inc.State {
@@ -332,79 +248,4 @@ func walkedBy(inc incident.Incident) Text {
 		text = text.say(" · closed")
 	}
 	return text
-}
-
-// incidentButtons end the message where the next step is.
-func (h *Handler) incidentButtons(book *runbook.Runbook, inc incident.Incident) []Button {
-	var buttons []Button
-	add := func(id, label string, style ButtonStyle, parts ...any) {
-		buttons = append(buttons, Button{ID: id, Value: value(append([]any{inc.ID}, parts...)...), Label: label, Style: style})
-	}
-	if inc.State == incident.Closed || inc.State == incident.Applying || inc.State == incident.Verifying {
-		return nil
-	}
-	if inc.State == incident.Fixed {
-		if plan := undoable(inc); plan != nil {
-			buttons = append(buttons, undoButton(inc, *plan))
-		}
-		add(actClose, "Close", Primary)
-		return buttons
-	}
-	pending := slices.IndexFunc(inc.Steps, func(s incident.Step) bool { return s.Status == incident.Pending })
-	planOffered := false
-	if len(inc.Verdict.Causes) > 0 && (walked(inc) || inc.Verdict.Causes[0].Confidence == runbook.Certain) {
-		style := Primary
-		for _, offer := range inc.OffersFor(inc.Verdict.Causes[0].Scenario) {
-			if !waiting(inc) {
-				buttons = append(buttons, planButton(inc, offer, style))
-				planOffered, style = true, Quiet
-			}
-		}
-	}
-	if pending >= 0 {
-		style := Primary
-		if planOffered {
-			style = Quiet
-		}
-		add(actNext, "Run "+inc.Steps[pending].Title, style)
-		add(actAll, "Run all", Quiet)
-		add(actSkip, "Skip "+inc.Steps[pending].Title, Quiet, inc.Steps[pending].ID)
-	} else if walked(inc) {
-		add(actAll, "Run all again", Quiet)
-	}
-	if inc.State == incident.NotFixed {
-		if plan := undoable(inc); plan != nil {
-			buttons = append(buttons, undoButton(inc, *plan))
-		}
-	}
-	if len(inc.Verdict.Causes) > 1 {
-		add(actCauses, "Other causes", Quiet)
-	}
-	add(actTakeOver, "Take over", Quiet)
-	if inc.State == incident.Walking && !walked(inc) {
-		add(actStop, "Stop", Quiet)
-	} else {
-		add(actClose, "Close", Quiet)
-	}
-	return buttons
-}
-
-// waiting reports whether a plan waits for an answer already.
-func waiting(inc incident.Incident) bool {
-	plan := newest(inc)
-	return plan != nil && plan.State == incident.Proposed
-}
-
-// undoable is the newest plan that can be put back, nil for none.
-func undoable(inc incident.Incident) *incident.Plan {
-	for i := len(inc.Plans) - 1; i >= 0; i-- {
-		plan := &inc.Plans[i]
-		if plan.Undoes > 0 || plan.State != incident.Applied && plan.State != incident.Failed {
-			continue
-		}
-		if slices.ContainsFunc(plan.Writes, func(w incident.Write) bool { return w.Status == incident.Done && len(w.Undo) > 0 }) {
-			return plan
-		}
-	}
-	return nil
 }

@@ -1,0 +1,198 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// carryOut writes a plan and looks at what came of it: the verification, or
+// after an undo the whole diagnosis, since what was broken is broken again.
+func (s *Service) carryOut(ctx context.Context, inc Incident, number int, actor Actor) error {
+	if err := s.write(ctx, inc, number, actor); err != nil {
+		return err
+	}
+	if inc.Plan(number).Undoes > 0 {
+		return s.afterUndo(ctx, inc.ID, actor)
+	}
+	return s.Verify(ctx, inc.ID, actor)
+}
+
+// write sends the plan's writes one after another, and waits after each for
+// what it sets going. Each is recorded before it is sent; none is sent twice.
+// The first that does not succeed ends the plan.
+func (s *Service) write(ctx context.Context, inc Incident, number int, actor Actor) error {
+	plan := *inc.Plan(number)
+	if err := s.Cluster.Unchanged(ctx, inc.Target, firstWrites(plan)); err != nil {
+		return s.endPlan(ctx, inc.ID, number, actor, err)
+	}
+	for n := range plan.Writes {
+		write := plan.Writes[n]
+		if write.Status == Done && !unsettled(write) {
+			continue
+		}
+		if write.Status != Done {
+			write.Base = baseOf(plan, n)
+			if err := s.send(ctx, inc, number, n, &write, actor); err != nil {
+				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, actor, err)
+			}
+			plan.Writes[n] = write
+		}
+		if err := s.settle(ctx, inc, number, n, write); err != nil {
+			if n < len(plan.Writes)-1 || write.Await != Rollout {
+				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, actor, err)
+			}
+			s.Log.Warn("rollout did not end well", "incident", inc.ID, "plan", number, "err", err)
+			return s.applied(ctx, inc.ID, number, sentence(err))
+		}
+	}
+	return s.applied(ctx, inc.ID, number, "")
+}
+
+// firstWrites are the writes still to be sent that find their object as the
+// plan was made against it: not those that follow one of the plan's own.
+func firstWrites(plan Plan) []Write {
+	var first []Write
+	for n, write := range plan.Writes {
+		if write.Status == Done {
+			continue
+		}
+		write.Base = baseOf(plan, n)
+		if write.Base != "" || write.Verb == Create || write.Verb == Command {
+			first = append(first, write)
+		}
+	}
+	return first
+}
+
+// baseOf is the fingerprint that a write must find: as the newest write of the
+// plan to the same object has left it, or as the plan was made against it. ""
+// while a write before it is still to be sent.
+func baseOf(plan Plan, n int) string {
+	for i := n - 1; i >= 0; i-- {
+		before := plan.Writes[i]
+		if before.Verb != Update || plan.Writes[n].Verb != Update || before.Object != plan.Writes[n].Object {
+			continue
+		}
+		if before.Status != Done {
+			return ""
+		}
+		return before.After
+	}
+	return plan.Writes[n].Base
+}
+
+// send sends one write, recorded before and after.
+func (s *Service) send(ctx context.Context, inc Incident, number, n int, write *Write, actor Actor) error {
+	if err := s.markWrite(ctx, inc.ID, number, n, func(w *Write) { w.Status, w.Error = Sending, "" }); err != nil {
+		return err
+	}
+	after, err := s.Cluster.Apply(ctx, inc.Target, *write, actor)
+	write.Status, write.After = writeStatus(err), after
+	marked := s.markWrite(context.WithoutCancel(ctx), inc.ID, number, n, func(w *Write) {
+		w.Status, w.After = write.Status, after
+		switch {
+		case err != nil:
+			w.Error = sentence(err)
+		case w.Await != Nothing:
+			w.Progress = awaiting // until settle knows better
+		}
+	})
+	return errors.Join(err, marked)
+}
+
+// awaiting is the word of a write that is there, as long as nothing is known of
+// what it sets going.
+const awaiting = "written; waiting for what it sets going"
+
+// unsettled reports whether a write was sent and its end was never seen: the
+// bot was restarted while it waited. What comes after it must wait, too.
+func unsettled(write Write) bool {
+	return write.Status == Done && write.Await != Nothing && write.Progress != ""
+}
+
+// settle waits for what a write sets going and keeps its newest word.
+func (s *Service) settle(ctx context.Context, inc Incident, number, n int, write Write) error {
+	if write.Await == Nothing {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, s.Limits.Settle)
+	defer cancel()
+	progress := func(says string) {
+		if err := s.markWrite(ctx, inc.ID, number, n, func(w *Write) { w.Progress = says }); err != nil {
+			s.Log.Warn("progress not stored", "incident", inc.ID, "err", err)
+		}
+	}
+	says, failure := s.Cluster.Settle(limited, inc.Target, write, progress)
+	err := s.markWrite(context.WithoutCancel(ctx), inc.ID, number, n, func(w *Write) {
+		w.Progress, w.Says = "", says
+		if failure != nil {
+			w.Status, w.Error = Broken, sentence(failure)
+		}
+	})
+	return errors.Join(failure, err)
+}
+
+func (s *Service) markWrite(ctx context.Context, id string, number, n int, mark func(*Write)) error {
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		mark(&inc.Plan(number).Writes[n])
+		return nil
+	})
+	return err
+}
+
+// writeStatus tells what an answer of Cluster.Apply means.
+func writeStatus(err error) WriteStatus {
+	var drift *Drift
+	var refusal *Refusal
+	switch {
+	case err == nil:
+		return Done
+	case errors.As(err, &drift) || errors.As(err, &refusal):
+		return Refused
+	}
+	return Lost
+}
+
+// applied records that every write was sent; trouble is what its rollout came to.
+func (s *Service) applied(ctx context.Context, id string, number int, trouble string) error {
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		plan := inc.Plan(number)
+		plan.State, plan.EndedAt, plan.Trouble = Applied, s.Now(), trouble
+		if plan.Undoes > 0 {
+			inc.Plan(plan.Undoes).State = Undone
+		}
+		s.note(inc, plan.Approved, "applied plan %d", number)
+		return nil
+	})
+	return err
+}
+
+// endPlan records why a plan ended before its last write.
+func (s *Service) endPlan(ctx context.Context, id string, number int, actor Actor, cause error) error {
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		plan := inc.Plan(number)
+		plan.EndedAt = s.Now()
+		var drift *Drift
+		some := slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status == Done || w.Status == Broken })
+		lost := slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status == Lost })
+		switch {
+		case errors.As(cause, &drift) && !some:
+			plan.State, plan.Trouble = Drifted, "Nothing was changed: "+drift.Says+"."
+		case lost:
+			plan.State = Uncertain
+			plan.Trouble = "Nobody knows whether the last write arrived: " + sentence(cause) + ". Look at what the cluster shows before you do anything."
+		case some:
+			plan.State, plan.Trouble = Failed, sentence(cause)
+		default:
+			plan.State, plan.Trouble = Failed, "Nothing was changed: "+sentence(cause)
+		}
+		inc.State = Walking
+		if some || plan.State == Uncertain {
+			inc.State = NotFixed
+		}
+		s.note(inc, actor, "plan %d ended: %s", number, plan.Trouble)
+		return nil
+	})
+	return errors.Join(cause, err)
+}
