@@ -12,29 +12,16 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/incident/incidenttest"
 	"redis-session-bot/internal/runbook"
 	"redis-session-bot/internal/store/memory"
 	"redis-session-bot/internal/terminal"
 )
 
-const queueBook = `---
-alert: QueueDown
-command: queue
-target: {namespace: shop, workload: queue}
----
-# Queue down
-## Diagnosis
-### Pods
-What the pods say.
-` + "```yaml\nid: pods\ncheck: pods\n```" + `
-## Scenarios
-### Broken
+var queueBook = incidenttest.Runbook{Scenarios: `### Broken
 ` + "```yaml" + `
 id: broken
 signs:
@@ -58,9 +45,7 @@ fixes:
 ` + "```" + `
 ### Slow
 ` + "```yaml\nid: slow\nsigns:\n  - when: size(pods) > 9\n    says: many\n    weight: strong\naction: hurry\nfix:\n  - mend: {}\n```" + `
-## Verification
-### Ready
-` + "```yaml\nid: ready\ncheck: pods\nexpect: pods.exists(p, p.ready)\nsays: it is ready\notherwise: it is not ready\n```\n"
+`}
 
 // queue is a cluster whose one pod is broken until a write mends it.
 type queue struct {
@@ -82,14 +67,7 @@ func (c *queue) Check(context.Context, string) (evidence.Bundle, error) {
 	if c.down {
 		return evidence.Bundle{}, errors.New("connection refused")
 	}
-	ready := corev1.ConditionFalse
-	if c.mended {
-		ready = corev1.ConditionTrue
-	}
-	return evidence.Bundle{Pods: &corev1.PodList{Items: []corev1.Pod{{
-		ObjectMeta: metav1.ObjectMeta{Name: "queue-0", Namespace: "shop", Labels: map[string]string{"app": "queue"}},
-		Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}},
-	}}}}, nil
+	return incidenttest.Seen(c.mended), nil
 }
 
 func (c *queue) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
@@ -196,15 +174,8 @@ func TestRepair(t *testing.T) {
 
 func repairOf(t *testing.T, cluster *queue, out *bytes.Buffer) *repair {
 	t.Helper()
-	vocabulary := runbook.Vocabulary{Checks: map[string][]string{}, Changes: map[string]func(json.RawMessage) error{"mend": func(json.RawMessage) error { return nil }}}
-	for _, check := range checks.All() {
-		vocabulary.Checks[check.Name] = check.Fields
-	}
-	book, err := runbook.Load("queue.md", []byte(queueBook), vocabulary)
-	if err != nil {
-		t.Fatal(err)
-	}
 	actor := incident.Actor{ID: "ada@desk", Name: "ada@desk"}
+	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: cluster, Store: &memory.Store{}, Roles: owner{actor},
 		Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Log: slog.New(slog.DiscardHandler), Background: t.Context(), Now: time.Now,
 		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond}}

@@ -14,30 +14,18 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/commands"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/incident/incidenttest"
 	"redis-session-bot/internal/runbook"
 	"redis-session-bot/internal/store/memory"
 )
 
 // queueBook has a fix that asks, one that loses data, and measures.
-const queueBook = `---
-alert: QueueDown
-command: queue
-target: {namespace: shop, workload: queue}
----
-# Queue down
-## Diagnosis
-### Pods
-What the pods say.
-` + "```yaml\nid: pods\ncheck: pods\n```" + `
-## Scenarios
-### Broken
+var queueBook = incidenttest.Runbook{Scenarios: `### Broken
 It does not run.
 ` + "```yaml" + `
 id: broken
@@ -61,8 +49,7 @@ fixes:
     changes:
       - mend: {}
 ` + "```" + `
-## Measures
-### Roll back
+`, Measures: `### Roll back
 ` + "```yaml\nid: rollback\naction: roll back to the last good one\nchanges:\n  - mend: {}\n```" + `
 ### Fall back
 ` + "```yaml\nid: fallback\naction: keep messages in memory\ndebt: messages live in memory only\nchanges:\n  - mend: {}\n```" + `
@@ -70,9 +57,7 @@ fixes:
 ` + "```yaml\nid: fallback-end\naction: keep messages on disk again\nchanges:\n  - mend: {}\n```" + `
 ### Restore
 ` + "```yaml\nid: restore\naction: put a backup back\ninputs:\n  - {id: backup, label: Name of the backup, value: \"${size(pods) > 5 ? 'newest' : ''}\"}\nchanges:\n  - mend: {backup: \"${input.backup}\"}\n```" + `
-## Verification
-### Ready
-` + "```yaml\nid: ready\ncheck: pods\nexpect: pods.exists(p, p.ready)\nsays: it is ready\notherwise: it is not ready\n```\n"
+`}
 
 // shop is a cluster whose queue is broken until a write mends it.
 type shop struct {
@@ -87,14 +72,7 @@ func (c *shop) Look(evidence.Target) incident.Look { return c }
 func (c *shop) Check(context.Context, string) (evidence.Bundle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ready := corev1.ConditionFalse
-	if c.mended {
-		ready = corev1.ConditionTrue
-	}
-	return evidence.Bundle{Pods: &corev1.PodList{Items: []corev1.Pod{{
-		ObjectMeta: metav1.ObjectMeta{Name: "queue-0", Namespace: "shop", Labels: map[string]string{"app": "queue"}},
-		Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}},
-	}}}}, nil
+	return incidenttest.Seen(c.mended), nil
 }
 
 func (c *shop) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
@@ -152,18 +130,11 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	vocabulary := runbook.Vocabulary{Checks: map[string][]string{}, Changes: map[string]func(json.RawMessage) error{"mend": func(json.RawMessage) error { return nil }}}
-	for _, check := range checks.All() {
-		vocabulary.Checks[check.Name] = check.Fields
-	}
-	book, err := runbook.Load("queue.md", []byte(queueBook), vocabulary)
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &desk{cluster: &shop{holds: incident.Untold()}, forms: map[string]*commands.Form{}, now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
 	var ticks sync.Mutex
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
+	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: d.cluster, Store: &memory.Store{}, Roles: roles{},
 		Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
 		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond},

@@ -11,41 +11,23 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/incident/incidenttest"
 	"redis-session-bot/internal/runbook"
 	"redis-session-bot/internal/store/memory"
 )
 
 // document is a runbook about a queue, so that nothing of Redis is in the engine.
-const document = `---
-alert: QueueDown
-command: queue
-target: {namespace: shop, workload: queue}
----
-# Queue down
-## Diagnosis
-### Pods
-What the pods say.
-` + "```yaml\nid: pods\ncheck: pods\n```" + `
-### Logs
-What the logs say.
-` + "```yaml\nid: logs\ncheck: logs\n```" + `
-## Scenarios
-### Broken
+var document = incidenttest.Runbook{Steps: "### Logs\nWhat the logs say.\n```yaml\nid: logs\ncheck: logs\n```\n", Scenarios: `### Broken
 It does not run.
 > [!WARNING]
 > It takes a minute.
 ` + "```yaml\nid: broken\nsigns:\n  - when: pods.exists(p, !p.ready)\n    says: ${pods[0].name} is not ready\n    weight: decisive\naction: mend it\nfix:\n  - mend: {pod: \"${pods[0].name}\"}\n```" + `
 ### Well
 ` + "```yaml\nid: well\nok: true\nsigns:\n  - when: pods.exists(p, p.ready)\n    says: it runs\n    weight: decisive\n```" + `
-## Verification
-### Ready
-` + "```yaml\nid: ready\ncheck: pods\nexpect: pods.exists(p, p.ready)\nsays: it is ready\notherwise: it is not ready\n```\n"
+`}
 
 // cluster is a workload that is broken until a write mends it.
 type cluster struct {
@@ -69,14 +51,7 @@ func (c *cluster) Look(evidence.Target) incident.Look { return c }
 func (c *cluster) Check(context.Context, string) (evidence.Bundle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ready := corev1.ConditionFalse
-	if c.mended {
-		ready = corev1.ConditionTrue
-	}
-	return evidence.Bundle{Pods: &corev1.PodList{Items: []corev1.Pod{{
-		ObjectMeta: metav1.ObjectMeta{Name: "queue-0", Namespace: "shop", Labels: map[string]string{"app": "queue"}},
-		Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}},
-	}}}}, nil
+	return incidenttest.Seen(c.mended), nil
 }
 
 func (c *cluster) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
@@ -169,19 +144,11 @@ func (c *clock) forward(d time.Duration) {
 
 func newDesk(t *testing.T) desk {
 	t.Helper()
-	vocabulary := runbook.Vocabulary{Checks: map[string][]string{}, Changes: map[string]func(json.RawMessage) error{
-		"mend": func(json.RawMessage) error { return nil }, "break": func(json.RawMessage) error { return nil }}}
-	for _, check := range checks.All() {
-		vocabulary.Checks[check.Name] = check.Fields
-	}
-	book, err := runbook.Load("queue.md", []byte(document), vocabulary)
-	if err != nil {
-		t.Fatalf("load: %v", err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	fake := &cluster{works: true}
 	now := &clock{now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
 	limits := incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: 15 * time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond}
+	book := document.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: fake,
 		Store: &memory.Store{}, Roles: roles{}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return []string{"kubectl get pods"} },
 		Changed: func(string) {}, Limits: limits, Log: slog.New(slog.DiscardHandler), Now: now.Now, Background: ctx}

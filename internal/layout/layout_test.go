@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"internal/runbook":                  {"internal/evidence"},
 	"runbooks":                          {},
 	"internal/incident":                 {"internal/runbook", "internal/checks", "internal/evidence"},
+	"internal/incident/incidenttest":    {"internal/runbook", "internal/checks", "internal/evidence"},
 	"internal/commands":                 {"internal/incident", "internal/runbook", "internal/checks", "internal/evidence"},
 	"internal/k8s":                      {"internal/incident", "internal/runbook", "internal/evidence", "internal/redact", "internal/redisconf"},
 	"internal/redis":                    {"internal/evidence"},
