@@ -72,11 +72,8 @@ func (r *repair) run(ctx context.Context, ref string, set map[string]string) err
 	case r.dryRun:
 		return nil
 	}
-	if err := r.consent(ctx, inc, plan); err != nil {
+	if err := r.apply(ctx, inc, plan); err != nil {
 		return err
-	}
-	if err := r.service.ApplyPlan(ctx, inc.ID, r.actor, plan.Number, plan.Digest); err != nil {
-		return exit{exitProblem, err}
 	}
 	return r.finish(ctx, inc.ID)
 }
@@ -158,20 +155,19 @@ func orNone(text string) string {
 	return text
 }
 
-// consent asks for the word that applies a plan: yes, or the workload's name
-// where data is lost.
-func (r *repair) consent(ctx context.Context, inc incident.Incident, plan incident.Plan) error {
+// apply asks for the word that applies a plan, yes or the workload's name where
+// data is lost, and applies it.
+func (r *repair) apply(ctx context.Context, inc incident.Incident, plan incident.Plan) error {
+	consent := incident.Consent{Number: plan.Number, Digest: plan.Digest}
 	switch {
 	case plan.Loses() && !r.asks:
 		return exit{exitUsage, errors.New("this plan loses data: it is applied only from a terminal, where the name of the workload is typed. Nothing was changed")}
 	case plan.Loses():
 		typed, err := r.out.Ask(ctx, r.in, fmt.Sprintf("Type %s to apply it: ", inc.Target.Workload))
-		if err == nil {
-			err = commands.Typed(inc, typed)
-		}
 		if err != nil {
 			return exit{exitProblem, err}
 		}
+		consent.Typed = typed
 	case !r.yes:
 		typed, err := r.out.Ask(ctx, r.in, "Type yes to apply it: ")
 		if err != nil {
@@ -180,6 +176,9 @@ func (r *repair) consent(ctx context.Context, inc incident.Incident, plan incide
 		if typed != "yes" {
 			return exit{exitProblem, errors.New("not applied: that was not yes. Nothing was changed")}
 		}
+	}
+	if err := r.service.ApplyPlan(ctx, inc.ID, r.actor, consent); err != nil {
+		return exit{exitProblem, err}
 	}
 	return nil
 }
@@ -234,11 +233,8 @@ func (r *repair) offerUndo(ctx context.Context, inc incident.Incident) error {
 	}
 	if undo := inc.Plans[1]; undo.State == incident.Proposed { // it loses data
 		r.card(inc, "plan/2")
-		if err := r.consent(ctx, inc, undo); err != nil {
+		if err := r.apply(ctx, inc, undo); err != nil {
 			return err
-		}
-		if err := r.service.ApplyPlan(ctx, inc.ID, r.actor, undo.Number, undo.Digest); err != nil {
-			return exit{exitProblem, err}
 		}
 	}
 	r.service.Wait()

@@ -10,25 +10,18 @@ import (
 	"redis-session-bot/internal/runbook"
 )
 
-// inputName is the input of a Form in which the workload's name is typed.
-const inputName = "name"
-
-// apply gives a plan the actor's consent. One that loses data asks for the
-// workload's name first, whatever button the click came from.
+// apply gives a plan the actor's consent. What has to be typed for it is asked
+// first, whatever button the click came from.
 func (h *Handler) apply(ctx context.Context, r Request, id string, number int, digest string) (Reply, error) {
-	inc, plan, err := h.Incidents.Applicable(ctx, id, r.Actor, number, digest)
+	inc, asks, err := h.Incidents.Applicable(ctx, id, r.Actor, number, digest)
 	if err != nil {
 		return Reply{}, err
 	}
-	if plan.Loses() {
-		if r.Answers == nil {
-			return Reply{Form: typedForm(inc, plan)}, nil
-		}
-		if err := Typed(inc, r.Answers[inputName]); err != nil {
-			return Reply{}, err
-		}
+	if r.Answers == nil && (asks.Typed || asks.Alone) {
+		return Reply{Form: consentForm(inc, *inc.Plan(number), asks)}, nil
 	}
-	return Reply{}, h.Incidents.ApplyPlan(ctx, id, r.Actor, number, digest)
+	return Reply{}, h.Incidents.ApplyPlan(ctx, id, r.Actor, incident.Consent{Number: number, Digest: digest,
+		Typed: r.Answers[incident.InputTyped], Reason: r.Answers[incident.InputReason]})
 }
 
 // undo puts a plan back. An undo that loses data asks for the workload's name,
@@ -42,23 +35,21 @@ func (h *Handler) undo(ctx context.Context, r Request, id string, number int) (R
 		return Reply{}, err
 	}
 	if plan := newest(inc); plan.Undoes == number && plan.State == incident.Proposed && !plan.Second {
-		return Reply{Form: typedForm(inc, *plan)}, nil
+		return Reply{Form: consentForm(inc, *plan, incident.Asks{Typed: true})}, nil
 	}
 	return Reply{}, nil
 }
 
-// Typed holds what somebody typed against the workload's name: *runbook.BadInput or nil.
-func Typed(inc incident.Incident, typed string) error {
-	if strings.TrimSpace(typed) == inc.Target.Workload {
-		return nil
+// consentForm asks for what has to be typed before a plan is applied.
+func consentForm(inc incident.Incident, plan incident.Plan, asks incident.Asks) *Form {
+	form := Form{ID: actApply, Value: value(inc.ID, plan.Number, plan.Digest), Title: fmt.Sprintf("Apply plan %d", plan.Number), Submit: "Apply"}
+	if asks.Typed {
+		form.Inputs = append(form.Inputs, Input{ID: incident.InputTyped, Label: "Type " + inc.Target.Workload + " to apply the plan"})
 	}
-	return &runbook.BadInput{Input: inputName, Says: fmt.Sprintf("This is not %s. Nothing was changed.", inc.Target.Workload)}
-}
-
-// typedForm asks for the workload's name before data is lost.
-func typedForm(inc incident.Incident, plan incident.Plan) *Form {
-	form := Form{ID: actApply, Value: value(inc.ID, plan.Number, plan.Digest), Title: fmt.Sprintf("Apply plan %d", plan.Number), Submit: "Apply",
-		Inputs: []Input{{ID: inputName, Label: "Type " + inc.Target.Workload + " to apply the plan"}}}
+	if asks.Alone {
+		form.Inputs = append(form.Inputs, Input{ID: incident.InputReason, Label: "Why it cannot wait for a second person"})
+		form.Parts = append(form.Parts, Paragraph{say("").emoji(emojiWarn).say(" A second person must apply this plan. You may break the glass now: it is applied alone, and your name and reason stand in the channel and in the timeline.")})
+	}
 	for _, loss := range losses(plan) {
 		form.Parts = append(form.Parts, Paragraph{say("").emoji(emojiLoss).say(" ").strong("Data loss: " + stop(loss))})
 	}

@@ -4,22 +4,33 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // ApplyPlan is one person's consent to one plan digest. The store decides who
 // was first; everybody else is refused with a sentence. The writes, the
-// rollout and the verification go on in the background.
-func (s *Service) ApplyPlan(ctx context.Context, id string, actor Actor, number int, digest string) error {
+// rollout and the verification go on in the background. The error is a
+// *runbook.BadInput where what was typed for it does not fit.
+func (s *Service) ApplyPlan(ctx context.Context, id string, actor Actor, consent Consent) error {
 	if err := s.allow(ctx, actor, Approver); err != nil {
 		return err
 	}
 	return s.beginAlone(ctx, id, actor, func(inc *Incident) (*Plan, error) {
-		if err := s.applicable(inc, actor, number, digest); err != nil {
+		asks, err := s.applicable(inc, actor, consent.Number, consent.Digest)
+		if err == nil {
+			err = asks.given(inc.Target, consent)
+		}
+		if err != nil {
 			return nil, err
 		}
-		s.note(inc, actor, "approved plan %d (%s)", number, digest)
-		return inc.Plan(number), nil
+		plan := inc.Plan(consent.Number)
+		s.note(inc, actor, "approved plan %d (%s)", plan.Number, plan.Digest)
+		if asks.Alone {
+			plan.Alone = strings.TrimSpace(consent.Reason)
+			s.note(inc, actor, "broke the glass: applied plan %d without a second person. The reason given: %s", plan.Number, plan.Alone)
+		}
+		return plan, nil
 	})
 }
 
@@ -75,9 +86,22 @@ func (s *Service) begin(inc *Incident, plan *Plan, actor Actor) {
 	inc.State = Applying
 }
 
-// applicable decides whether a click on Apply counts, and says why not.
-func (s *Service) applicable(inc *Incident, actor Actor, number int, digest string) error {
+// applicable decides whether a click on Apply counts, and says why not. It
+// gives what has to be typed for it.
+func (s *Service) applicable(inc *Incident, actor Actor, number int, digest string) (Asks, error) {
 	plan := inc.Plan(number)
+	if err := s.waiting(inc, plan, number, digest); err != nil {
+		return Asks{}, err
+	}
+	asks, err := s.asks(*plan, actor)
+	if err != nil {
+		return Asks{}, err
+	}
+	return asks, planable(*inc)
+}
+
+// waiting refuses a click on Apply that no plan waits for.
+func (s *Service) waiting(inc *Incident, plan *Plan, number int, digest string) error {
 	switch {
 	case plan == nil:
 		return refuse("%s has no plan %d. Nothing was changed.", inc.ID, number)
@@ -99,10 +123,7 @@ func (s *Service) applicable(inc *Incident, actor Actor, number int, digest stri
 	case !Accepted(*plan):
 		return refuse("The API server refuses plan %d in its dry run. Nothing was changed.", number)
 	}
-	if err := secondPerson(*plan, actor); err != nil {
-		return err
-	}
-	return planable(*inc)
+	return nil
 }
 
 // DryRunAccepted is what Write.DryRun holds when the API server has nothing against the write.

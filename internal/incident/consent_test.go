@@ -35,7 +35,7 @@ func TestASecondPerson(t *testing.T) {
 			d.must(d.MakePlan(ctx, id, bob, "broken", nil))
 			d.Wait()
 			plan := d.get(id).Plans[0]
-			err := d.ApplyPlan(ctx, id, bob, plan.Number, plan.Digest)
+			err := d.ApplyPlan(ctx, id, bob, consentTo(plan))
 			if test.says == "" {
 				d.must(err)
 				return
@@ -44,7 +44,7 @@ func TestASecondPerson(t *testing.T) {
 			if len(d.cluster.sent) > 0 {
 				t.Errorf("sent: %q", d.cluster.sent)
 			}
-			d.must(d.ApplyPlan(ctx, id, cy, plan.Number, plan.Digest))
+			d.must(d.ApplyPlan(ctx, id, cy, consentTo(plan)))
 			d.Wait()
 			if got := d.get(id).Plans[0]; got.State != incident.Applied || got.Approved.ID != "cy" {
 				t.Errorf("%s, approved by %s", got.State, got.Approved.ID)

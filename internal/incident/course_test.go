@@ -33,7 +33,7 @@ func TestACourseWritesOneAfterAnother(t *testing.T) {
 	d := newDesk(t)
 	d.cluster.plan = course
 	id, plan := d.planned()
-	d.must(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
 	d.Wait()
 	inc := d.get(id)
 	// The second write of the queue finds it as the first one has left it.
@@ -75,7 +75,7 @@ func TestAStopInTheMiddle(t *testing.T) {
 			d := newDesk(t)
 			d.cluster.plan, d.cluster.fail, d.cluster.unwell = course, test.fail, test.unwell
 			id, plan := d.planned()
-			d.must(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest))
+			d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
 			d.Wait()
 			got := d.get(id).Plans[0]
 			var statuses []incident.WriteStatus
@@ -104,7 +104,7 @@ func TestGoOnSendsNothingTwice(t *testing.T) {
 	ctx := context.Background()
 	d.cluster.plan, d.cluster.fail = course, map[string]error{"repair": &incident.Refusal{Says: "The quota is used up."}}
 	id, plan := d.planned()
-	d.must(d.ApplyPlan(ctx, id, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(ctx, id, bob, consentTo(plan)))
 	d.Wait()
 	d.cluster.mu.Lock()
 	d.cluster.fail = nil
@@ -132,7 +132,7 @@ func TestDecideWhatArrived(t *testing.T) {
 			ctx := context.Background()
 			d.cluster.plan, d.cluster.fail = course, map[string]error{"repair": errors.New("connection reset")}
 			id, plan := d.planned()
-			d.must(d.ApplyPlan(ctx, id, bob, plan.Number, plan.Digest))
+			d.must(d.ApplyPlan(ctx, id, bob, consentTo(plan)))
 			d.Wait()
 			d.cluster.mu.Lock()
 			d.cluster.arrived, d.cluster.fail = test.arrived, nil
@@ -156,7 +156,7 @@ func TestTwoIncidentsOfOneTarget(t *testing.T) {
 	d := newDesk(t)
 	ctx := context.Background()
 	first, plan := d.planned()
-	d.must(d.ApplyPlan(ctx, first, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(ctx, first, bob, consentTo(plan)))
 	d.Wait()
 	second := d.open() // the first is fixed
 	d.must(d.RunAll(ctx, second, ada))
@@ -166,7 +166,7 @@ func TestTwoIncidentsOfOneTarget(t *testing.T) {
 	next := d.get(second).Plans[0]
 	d.cluster.gate = make(chan struct{})
 	d.must(d.UndoPlan(ctx, first, bob, plan.Number))
-	d.refused(d.ApplyPlan(ctx, second, bob, next.Number, next.Digest), first+" is being applied to shop/queue")
+	d.refused(d.ApplyPlan(ctx, second, bob, consentTo(next)), first+" is being applied to shop/queue")
 	close(d.cluster.gate)
 	d.Wait()
 }

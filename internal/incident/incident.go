@@ -146,6 +146,7 @@ type Plan struct {
 	MadeAt    time.Time        `json:"madeAt"`
 	Until     time.Time        `json:"until"`            // not applied after this
 	Second    bool             `json:"second,omitempty"` // somebody else than By must apply it
+	Alone     string           `json:"alone,omitempty"`  // why By applied it all the same: the glass was broken
 	Digest    string           `json:"digest"`
 	Approved  Actor            `json:"approved,omitzero"`
 	AppliedAt time.Time        `json:"appliedAt,omitzero"`

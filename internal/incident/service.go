@@ -40,11 +40,12 @@ type Service struct {
 	// Kubectl gives what a person would type instead of a check.
 	Kubectl func(target evidence.Target, workload evidence.Workload, check string) []string
 	// Changed is called after every change of an incident. It returns at once.
-	Changed func(id string)
-	Limits  Limits
-	Second  SecondPerson
-	Log     *slog.Logger
-	Now     func() time.Time
+	Changed    func(id string)
+	Limits     Limits
+	Second     SecondPerson
+	BreakGlass BreakGlass
+	Log        *slog.Logger
+	Now        func() time.Time
 
 	// Background is the life of what goes on after a method has returned.
 	Background context.Context

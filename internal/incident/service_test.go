@@ -109,6 +109,11 @@ func (roles) Allows(_ context.Context, actor incident.Actor, role incident.Role)
 	return &incident.Refusal{Says: "You may not."}
 }
 
+// consentTo is what a person gives who has seen the plan as it is.
+func consentTo(plan incident.Plan) incident.Consent {
+	return incident.Consent{Number: plan.Number, Digest: plan.Digest, Typed: "queue"}
+}
+
 var (
 	ada = incident.Actor{ID: "ada", Name: "Ada"}
 	bob = incident.Actor{ID: "bob", Name: "Bob"}
@@ -217,7 +222,7 @@ func TestWalkToAVerifiedFixAndBack(t *testing.T) {
 	if plan.Warnings[0] != "It takes a minute." {
 		t.Errorf("warnings: %q", plan.Warnings)
 	}
-	d.must(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
 	d.Wait()
 	inc = d.get(id)
 	if inc.State != incident.Fixed || d.cluster.writes != 1 || inc.Plans[0].State != incident.Applied || !inc.Verified[0].OK {
@@ -230,7 +235,7 @@ func TestWalkToAVerifiedFixAndBack(t *testing.T) {
 		t.Errorf("after the undo: mended %t, %s, %+v", d.cluster.mended, inc.Plans[0].State, inc.Verdict)
 	}
 	d.refused(d.UndoPlan(context.Background(), id, cy, plan.Number), "undone already")
-	d.refused(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest), "applied by Bob already")
+	d.refused(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)), "applied by Bob already")
 }
 
 func TestTwoClicksAtOnceApplyOnce(t *testing.T) {
@@ -239,7 +244,7 @@ func TestTwoClicksAtOnceApplyOnce(t *testing.T) {
 	d.cluster.gate = make(chan struct{})
 	errs := make(chan error, 2)
 	for _, actor := range []incident.Actor{bob, cy} {
-		go func() { errs <- d.ApplyPlan(context.Background(), id, actor, plan.Number, plan.Digest) }()
+		go func() { errs <- d.ApplyPlan(context.Background(), id, actor, consentTo(plan)) }()
 	}
 	first, second := <-errs, <-errs
 	close(d.cluster.gate)
@@ -281,7 +286,7 @@ func TestApplyIsRefusedWithNothingWritten(t *testing.T) {
 			if test.spoil != nil {
 				test.spoil(d, id, &plan)
 			}
-			d.refused(d.ApplyPlan(context.Background(), id, test.actor, plan.Number, plan.Digest), test.says)
+			d.refused(d.ApplyPlan(context.Background(), id, test.actor, consentTo(plan)), test.says)
 			d.Wait()
 			if d.cluster.writes != 0 {
 				t.Errorf("%d writes", d.cluster.writes)
@@ -294,7 +299,7 @@ func TestDriftWritesNothingAndSaysWho(t *testing.T) {
 	d := newDesk(t)
 	id, plan := d.planned()
 	d.cluster.drift = &incident.Drift{Says: "queue was edited by kubectl-edit 40 s ago, after this plan was made"}
-	d.must(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
 	d.Wait()
 	got := d.get(id).Plans[0]
 	if got.State != incident.Drifted || !strings.Contains(got.Trouble, "Nothing was changed: queue was edited by kubectl-edit") || d.cluster.writes != 0 {
@@ -306,13 +311,13 @@ func TestALostAnswerIsUnknownAndNotRepeated(t *testing.T) {
 	d := newDesk(t)
 	id, plan := d.planned()
 	d.cluster.failure = errors.New("connection reset")
-	d.must(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
 	d.Wait()
 	inc := d.get(id)
 	if inc.Plans[0].State != incident.Uncertain || inc.Plans[0].Writes[0].Status != incident.Lost || inc.State != incident.NotFixed {
 		t.Errorf("plan %s, write %s, incident %s", inc.Plans[0].State, inc.Plans[0].Writes[0].Status, inc.State)
 	}
-	d.refused(d.ApplyPlan(context.Background(), id, cy, plan.Number, plan.Digest), "cannot be applied")
+	d.refused(d.ApplyPlan(context.Background(), id, cy, consentTo(plan)), "cannot be applied")
 }
 
 func TestABotThatDiedMakesApplyingUnknown(t *testing.T) {
@@ -338,7 +343,7 @@ func TestNotFixedLooksAgain(t *testing.T) {
 	d := newDesk(t)
 	d.cluster.works = false
 	id, plan := d.planned()
-	d.must(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
 	d.Wait()
 	inc := d.get(id)
 	if inc.State != incident.NotFixed || inc.Verified[0].Says != "it is not ready" || inc.Steps[0].Runs != 2 {
@@ -349,7 +354,7 @@ func TestNotFixedLooksAgain(t *testing.T) {
 func TestUndoIsRefusedAfterSomebodyElsesChange(t *testing.T) {
 	d := newDesk(t)
 	id, plan := d.planned()
-	d.must(d.ApplyPlan(context.Background(), id, bob, plan.Number, plan.Digest))
+	d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
 	d.Wait()
 	d.cluster.mu.Lock()
 	d.cluster.writes = 9 // somebody else wrote
