@@ -43,6 +43,10 @@ type change struct {
 	// so that applying them again gives the same result.
 	resolve func(ctx context.Context, c *Cluster, target evidence.Target, args json.RawMessage) (json.RawMessage, error)
 
+	// needs is what it asks of the API server beyond its own object, for the
+	// Role; nil for nothing.
+	needs func(target evidence.Target) []permission
+
 	// A change is either an edit of one object: all the edits of one object
 	// become one write. about says which object, edit changes it in memory and
 	// is deterministic …

@@ -24,6 +24,7 @@ func asideChange() change {
 			return validReplicas(args.Replicas)
 		},
 		resolve: asIs,
+		needs:   worksOnVolume,
 		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
 			var args asideArgs
 			if err := decodeArgs(raw, &args); err != nil {

@@ -65,6 +65,7 @@ func keepChange() change {
 			return nil
 		},
 		resolve: asIs,
+		needs:   commandsServer,
 		course: func(ctx context.Context, p *planner, args json.RawMessage) ([]incident.Write, error) {
 			var a keepArgs
 			if err := decodeArgs(args, &a); err != nil {
@@ -178,6 +179,7 @@ func promoteChange() change {
 		says:     "makes a replica the master (`REPLICAOF NO ONE`): it takes writes from then on, and keeps what it holds",
 		validate: noArgs,
 		resolve:  asIs,
+		needs:    commandsServer,
 		course: func(ctx context.Context, p *planner, _ json.RawMessage) ([]incident.Write, error) {
 			return p.promotion(ctx)
 		},
@@ -245,6 +247,7 @@ func replicateChange() change {
 			return err
 		},
 		resolve: asIs,
+		needs:   commandsServer,
 		course: func(ctx context.Context, p *planner, args json.RawMessage) ([]incident.Write, error) {
 			a, err := read(args)
 			if err != nil {
@@ -276,6 +279,7 @@ func killScriptChange() change {
 		says:     "ends the script that holds the server up, which the server itself refuses where the script has written (`SCRIPT KILL`)",
 		validate: noArgs,
 		resolve:  asIs,
+		needs:    commandsServer,
 		course: func(ctx context.Context, p *planner, _ json.RawMessage) ([]incident.Write, error) {
 			server, err := p.serverOf(ctx, p.target)
 			if err != nil {

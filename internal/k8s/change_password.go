@@ -29,6 +29,7 @@ func passwordChange() change {
 		validate: func(args json.RawMessage) error { return decodeArgs(args, &passwordArgs{}) },
 		resolve:  asIs,
 		about:    theSecret,
+		needs:    func(evidence.Target) []permission { return allow("list", "pods") },
 		edit: func(ctx context.Context, c *Cluster, target evidence.Target, object any, _ json.RawMessage) (edited, error) {
 			secret, ok := object.(*corev1.Secret)
 			if !ok {

@@ -30,6 +30,7 @@ func podsChange() change {
 		says:     "deletes pods by name and UID, and says whether and by whom each comes back",
 		validate: validatePods,
 		resolve:  asIs,
+		needs:    func(evidence.Target) []permission { return allow("get list delete", "pods") },
 		course:   deletePods,
 	}
 }

@@ -25,6 +25,7 @@ func repairChange() change {
 			return validReplicas(args.Replicas)
 		},
 		resolve: asIs,
+		needs:   worksOnVolume,
 		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
 			var args repairArgs
 			if err := decodeArgs(raw, &args); err != nil {

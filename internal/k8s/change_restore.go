@@ -37,6 +37,7 @@ func restoreChange() change {
 			return validReplicas(args.Replicas)
 		},
 		resolve: asIs,
+		needs:   worksOnVolume,
 		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
 			var args restoreArgs
 			if err := decodeArgs(raw, &args); err != nil {

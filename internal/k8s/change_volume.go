@@ -40,6 +40,9 @@ func volumeChange() change {
 		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			return editVolume(target, object, args)
 		},
+		needs: func(evidence.Target) []permission {
+			return slices.Concat(allow("create get", "persistentvolumeclaims"), clusterWide("get list", "storageclasses.storage.k8s.io"))
+		},
 		course: newClaim,
 		send:   sendClaim,
 	}

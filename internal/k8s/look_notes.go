@@ -177,6 +177,9 @@ func short(err error) string {
 	case apierrors.IsUnauthorized(err):
 		return "it does not accept the bot's credentials"
 	}
+	if says := sentenceOfLacking(err); says != "" {
+		return says
+	}
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	return strings.TrimSuffix(text, ".")
 }

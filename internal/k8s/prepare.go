@@ -49,6 +49,11 @@ type draft struct {
 // Prepare resolves changes against the cluster: all the edits of one object
 // become one write, so that a workload rolls out once. It writes nothing.
 func (c *Cluster) Prepare(ctx context.Context, wanted incident.Wanted) (incident.Prepared, error) {
+	return c.prepare(ctx, wanted, c.mayWrite)
+}
+
+// prepare lays a plan out; may says whether the bot may send its writes.
+func (c *Cluster) prepare(ctx context.Context, wanted incident.Wanted, may func(context.Context, evidence.Target, []incident.Write) error) (incident.Prepared, error) {
 	if wanted.Progress == nil {
 		wanted.Progress = func(string) {}
 	}
@@ -61,6 +66,9 @@ func (c *Cluster) Prepare(ctx context.Context, wanted incident.Wanted) (incident
 	}
 	writes, err := p.writes(ctx)
 	if err != nil {
+		return incident.Prepared{}, c.readable(p.redactor, err)
+	}
+	if err := may(ctx, wanted.Target, writes); err != nil {
 		return incident.Prepared{}, c.readable(p.redactor, err)
 	}
 	writes = p.foresee(ctx, writes)
@@ -343,6 +351,9 @@ func podReady(pod *corev1.Pod) bool {
 
 // readable takes secrets out of an error and keeps what kind it is.
 func (c *Cluster) readable(redactor *objectRedactor, err error) error {
+	if says := sentenceOfLacking(err); says != "" {
+		return &incident.Refusal{Says: strings.ToUpper(says[:1]) + says[1:] + ".", Err: err}
+	}
 	if says := redactor.Text(err.Error()); says != err.Error() {
 		return refuse("%s", says)
 	}

@@ -85,7 +85,8 @@ func (r Recorded) Prepare(ctx context.Context, wanted incident.Wanted) (incident
 	if err != nil {
 		return incident.Prepared{}, fmt.Errorf("open the bundle: %w", err)
 	}
-	prepared, err := (&Cluster{Clients: clients, REST: config, Now: r.Now}).Prepare(ctx, wanted)
+	nobodyAsked := func(context.Context, evidence.Target, []incident.Write) error { return nil }
+	prepared, err := (&Cluster{Clients: clients, REST: config, Now: r.Now}).prepare(ctx, wanted, nobodyAsked)
 	if err != nil {
 		return incident.Prepared{}, err
 	}

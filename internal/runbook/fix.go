@@ -77,19 +77,23 @@ func (e *BadInput) Error() string { return e.Says }
 
 // Fix returns the fix of that reference: a scenario's ID names its first one.
 func (r *Runbook) Fix(ref string) (Fix, bool) {
-	for _, s := range r.Scenarios {
-		for i, fix := range s.Fixes {
-			if fix.Ref == ref || i == 0 && s.ID == ref {
-				return fix, true
-			}
-		}
+	if scenario, ok := r.Scenario(ref); ok && len(scenario.Fixes) > 0 {
+		return scenario.Fixes[0], true
 	}
-	for _, measure := range r.Measures {
-		if measure.Ref == ref {
-			return measure, true
-		}
+	all := r.AllFixes()
+	if at := slices.IndexFunc(all, func(fix Fix) bool { return fix.Ref == ref }); at >= 0 {
+		return all[at], true
 	}
 	return Fix{}, false
+}
+
+// AllFixes are the fixes of every scenario, and the measures.
+func (r *Runbook) AllFixes() []Fix {
+	var all []Fix
+	for _, scenario := range r.Scenarios {
+		all = append(all, scenario.Fixes...)
+	}
+	return append(all, r.Measures...)
 }
 
 // Offers lists the fixes of a scenario that the evidence admits, in the

@@ -36,6 +36,7 @@ func NewGate(t *testing.T, kubeconfig string) *Gate {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.NextProtos = []string{"http/1.1"} // HTTP/2 cannot hand a connection over
 	transport, err := rest.TransportFor(config)
 	if err != nil {
 		t.Fatal(err)

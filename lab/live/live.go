@@ -52,6 +52,7 @@ type Patient struct {
 	T         *testing.T
 	Namespace string
 	Copy      *workload.Copy
+	Admin     string // kubeconfig of the cluster's administrator; Kubeconfig is the bot's
 
 	options workload.Options
 }
@@ -63,7 +64,7 @@ func Admit(t *testing.T, namespace, shape, password string) *Patient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Patient{Bench: b, T: t, Namespace: namespace,
+	p := &Patient{Bench: b, T: t, Namespace: namespace, Admin: b.Kubeconfig,
 		options: workload.Options{Kubeconfig: b.Kubeconfig, Namespace: namespace, Shape: shape, Password: password}}
 	if err := workload.Up(t.Context(), p.options); err != nil {
 		t.Fatal(err)
@@ -76,6 +77,7 @@ func Admit(t *testing.T, namespace, shape, password string) *Patient {
 	if p.Copy, err = workload.Open(p.options); err != nil {
 		t.Fatal(err)
 	}
+	p.asAccount()
 	return p
 }
 

@@ -83,7 +83,7 @@ func mend(t *testing.T, fault, shape string) row {
 	one := row{fault: fault, shape: shape}
 	way, _ := wayOf(fault, shape)
 	p := live.Admit(t, "fix-"+strings.ReplaceAll(fault, "/", "-")+"-"+shape[:6], shape, canary)
-	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, fault); err != nil {
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, fault); err != nil {
 		t.Fatal(err)
 	}
 	before := p.Objects()

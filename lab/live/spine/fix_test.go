@@ -33,7 +33,7 @@ func TestFaults(t *testing.T) {
 				if d, code, output := p.Diagnose(); code != 0 || d.Verdict.Scenario != "healthy" {
 					t.Fatalf("before the fault: exit %d\n%s", code, output)
 				}
-				if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, fault); err != nil {
+				if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, fault); err != nil {
 					t.Fatal(err)
 				}
 				d, code, output := p.Diagnose()

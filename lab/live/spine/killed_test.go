@@ -16,7 +16,7 @@ import (
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	p := live.Admit(t, "spine-killed", workload.Deployment, "")
-	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, "config-error"); err != nil {
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, "config-error"); err != nil {
 		t.Fatal(err)
 	}
 	r := p.Serve()

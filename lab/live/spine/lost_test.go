@@ -32,7 +32,7 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := live.Admit(t, "spine-"+strings.ReplaceAll(name, " ", "-"), workload.Deployment, "")
-			if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, "config-error"); err != nil {
+			if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, "config-error"); err != nil {
 				t.Fatal(err)
 			}
 			gate := live.NewGate(t, p.Kubeconfig)

@@ -46,7 +46,7 @@ func deadKubeconfig(t *testing.T) string {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	p := live.Admit(t, "spine-refusals", workload.Deployment, "")
-	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Kubeconfig, Namespace: p.Namespace}, "config-error"); err != nil {
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, "config-error"); err != nil {
 		t.Fatal(err)
 	}
 	before := p.Objects()

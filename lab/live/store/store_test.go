@@ -44,7 +44,7 @@ type store struct {
 func admit(t *testing.T, name, shape, password string) *store {
 	t.Helper()
 	p := live.Admit(t, "reds-"+name, shape, password)
-	config, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags("", p.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestAPromotion(t *testing.T) {
 	t.Parallel()
 	s := admit(t, "promote", workload.Deployment, "")
 	s.fill()
-	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: s.Kubeconfig, Namespace: s.Namespace}, "replication"); err != nil {
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: s.Admin, Namespace: s.Namespace}, "replication"); err != nil {
 		t.Fatal(err)
 	}
 	prepared := s.prepare(change("promote", `{}`))
@@ -292,7 +292,7 @@ func TestAPromotion(t *testing.T) {
 func TestAScriptIsEnded(t *testing.T) {
 	t.Parallel()
 	s := admit(t, "script", workload.Deployment, "")
-	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: s.Kubeconfig, Namespace: s.Namespace}, "overloaded/blocked"); err != nil {
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: s.Admin, Namespace: s.Namespace}, "overloaded/blocked"); err != nil {
 		t.Fatal(err)
 	}
 	s.carryOut(s.prepare(change("kill-script", `{}`)))
@@ -307,7 +307,7 @@ func TestOutOfMemory(t *testing.T) {
 	t.Parallel()
 	s := admit(t, "memory", workload.StatefulSet, "")
 	s.fill()
-	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: s.Kubeconfig, Namespace: s.Namespace}, "out-of-memory"); err != nil {
+	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: s.Admin, Namespace: s.Namespace}, "out-of-memory"); err != nil {
 		t.Fatal(err)
 	}
 	prepared := s.prepare(change("edit-redis-config", `{"set":{"maxmemory":"1024mb"}}`),

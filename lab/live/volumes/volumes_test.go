@@ -43,7 +43,7 @@ type ward struct {
 func admit(t *testing.T, name, shape string) *ward {
 	t.Helper()
 	p := live.Admit(t, "vol-"+name+"-"+strings.ToLower(shape[:6]), shape, canary)
-	config, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags("", p.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func admit(t *testing.T, name, shape string) *ward {
 
 func (w *ward) doBreak(fault string) {
 	w.T.Helper()
-	if err := faults.Break(w.T.Context(), faults.Options{Kubeconfig: w.Kubeconfig, Namespace: w.Namespace}, fault); err != nil {
+	if err := faults.Break(w.T.Context(), faults.Options{Kubeconfig: w.Admin, Namespace: w.Namespace}, fault); err != nil {
 		w.T.Fatal(err)
 	}
 }
