@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // the image has no time zones of its own
 
 	"github.com/spf13/cobra"
 

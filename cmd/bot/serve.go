@@ -81,6 +81,8 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	incidents := service(ctx, c, book, store, app.Roles(), log)
 	incidents.Changed, incidents.Second = app.Changed, incident.SecondPerson(c.Approvals.SecondPerson)
+	glass := c.Approvals.BreakGlass
+	incidents.BreakGlass = incident.BreakGlass{From: glass.Span[0], To: glass.Span[1], Zone: glass.At}
 	if recorded != nil {
 		incidents.Cluster = recorded
 	}

@@ -73,7 +73,7 @@ func (h *Handler) planLine(inc incident.Incident) Text {
 		}
 		return h.mayApply(text)
 	case incident.Applied:
-		return text.say(": %s. Approved by ", plan.Action).who(plan.Approved)
+		return append(text.say(": %s, ", plan.Action), approval(*plan)...).say(".")
 	case incident.Failed, incident.Drifted, incident.Uncertain:
 		if inc.State == incident.NotFixed {
 			return nil // said above
@@ -193,7 +193,8 @@ func progress(inc incident.Incident) Text {
 	if plan == nil {
 		return nil
 	}
-	text := say("").emoji(emojiRunning).say(" ").strong(fmt.Sprintf("Applying plan %d", plan.Number)).say(", approved by ").who(plan.Approved)
+	text := say("").emoji(emojiRunning).say(" ").strong(fmt.Sprintf("Applying plan %d", plan.Number)).say(", ")
+	text = append(text, approval(*plan)...)
 	for i, write := range plan.Writes {
 		switch {
 		case write.Progress != "":

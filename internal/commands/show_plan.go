@@ -91,11 +91,20 @@ func planHead(plan incident.Plan) Text {
 	case incident.Proposed:
 		return text.say("prepared ").clock(plan.MadeAt).say(", valid until ").clock(plan.Until)
 	case incident.Underway:
-		return text.say("being applied, approved by ").who(plan.Approved)
+		return append(text.say("being applied, "), approval(plan)...)
 	case incident.Applied:
-		return text.say("applied ").clock(plan.EndedAt).say(", approved by ").who(plan.Approved)
+		return append(text.say("applied ").clock(plan.EndedAt).say(", "), approval(plan)...)
 	}
 	return text.say("%s", planWord(plan))
+}
+
+// approval says who approved a plan, and why alone where the glass was broken.
+func approval(plan incident.Plan) Text {
+	text := say("approved by ").who(plan.Approved)
+	if plan.Alone != "" {
+		text = text.say(" alone: %s", cutTo(plan.Alone, 200))
+	}
+	return text
 }
 
 func planWord(plan incident.Plan) string {
@@ -279,7 +288,11 @@ func (h *Handler) consent(plan incident.Plan) Text {
 	}
 	text := h.mayApply(say("%s %s ", dry, undoWord(plan)))
 	if plan.Second {
-		return text.say(" A second person must: not ").who(plan.By).say(", who asked for it.")
+		text = text.say(" A second person must: not ").who(plan.By).say(", who asked for it.")
+		if h.Incidents.BreakGlass.Open(h.Incidents.Now()) {
+			text = text.say(" Now one may break the glass: press Apply and say why.")
+		}
+		return text
 	}
 	return text.say(" Made by ").who(plan.By)
 }

@@ -179,6 +179,12 @@ func (d *desk) say(t *testing.T, line string) string {
 	case "empties":
 		d.cluster.holds = incident.Holds{Now: 7, After: 0, Says: []string{words[2]}}
 		return ""
+	case "needs":
+		d.Incidents.Second = incident.SecondPerson(words[2])
+		return ""
+	case "breaks":
+		d.Incidents.BreakGlass = incident.BreakGlass{To: 24 * time.Hour, Zone: time.UTC}
+		return ""
 	case "loses":
 		d.cluster.fails = &incident.Refusal{Says: words[2]}
 		return ""

@@ -57,7 +57,18 @@ type Roles struct {
 
 // Approvals say how many people a plan needs.
 type Approvals struct {
-	SecondPerson string `mapstructure:"second_person"` // data-loss, all or none
+	SecondPerson string     `mapstructure:"second_person"` // data-loss, all or none
+	BreakGlass   BreakGlass `mapstructure:"break_glass"`
+}
+
+// BreakGlass is when one person may do alone what needs a second. Nothing
+// given is never.
+type BreakGlass struct {
+	From string           `mapstructure:"from"` // 22:00
+	To   string           `mapstructure:"to"`   // 07:00; before From: of the next day
+	Zone string           `mapstructure:"zone"` // Europe/Berlin
+	Span [2]time.Duration `mapstructure:"-"`    // From and To, after midnight
+	At   *time.Location   `mapstructure:"-"`    // of Zone; nil: never
 }
 
 // Store is where incidents are kept.
@@ -91,6 +102,9 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("roles.responders", []string{})
 	v.SetDefault("roles.approvers", []string{})
 	v.SetDefault("approvals.second_person", "data-loss")
+	v.SetDefault("approvals.break_glass.from", "")
+	v.SetDefault("approvals.break_glass.to", "")
+	v.SetDefault("approvals.break_glass.zone", "")
 	v.SetDefault("store.path", "incidents.db")
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
@@ -206,6 +220,9 @@ func (c *Config) check(file string) error {
 	if !slices.Contains([]string{"data-loss", "all", "none"}, c.Approvals.SecondPerson) {
 		say("approvals.second_person", "%q is not known; use data-loss, all or none", c.Approvals.SecondPerson)
 	}
+	if err := c.Approvals.BreakGlass.read(); err != nil {
+		say("approvals.break_glass", "%v", err)
+	}
 	if !strings.Contains("debug info warn error", c.Log.Level) || c.Log.Level == "" {
 		say("log.level", "%q is not a level; use debug, info, warn or error", c.Log.Level)
 	}
@@ -234,6 +251,32 @@ func (c *Config) check(file string) error {
 	}
 	sort.Slice(wrong, func(i, j int) bool { return wrong[i].Error() < wrong[j].Error() })
 	return errors.Join(wrong...)
+}
+
+// read turns what is written into times of day.
+func (b *BreakGlass) read() error {
+	if b.From == "" && b.To == "" && b.Zone == "" {
+		return nil
+	}
+	for i, text := range []string{b.From, b.To} {
+		at, err := time.Parse("15:04", text)
+		if err != nil {
+			return fmt.Errorf("%q is no time of day; write from and to like 22:00", text)
+		}
+		b.Span[i] = time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
+	}
+	if b.Span[0] == b.Span[1] {
+		return errors.New("from and to are the same time; leave all three empty for never")
+	}
+	if b.Zone == "" {
+		return errors.New("zone is missing; write it like Europe/Berlin or UTC")
+	}
+	zone, err := time.LoadLocation(b.Zone)
+	if err != nil {
+		return fmt.Errorf("%q is no time zone; write it like Europe/Berlin or UTC", b.Zone)
+	}
+	b.At = zone
+	return nil
 }
 
 // unknownKeys refuses a key that is not a setting, with the nearest that is.

@@ -43,6 +43,10 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"a role no ID":          {"roles: {approvers: [bob]}", `roles.approvers: "bob" is neither a user ID`},
 		"no YAML":               {"slack: [", "config.yaml"},
 		"no such rule":          {"approvals: {second_person: maybe}", `approvals.second_person: "maybe" is not known`},
+		"night without a zone":  {"approvals: {break_glass: {from: '22:00', to: '07:00'}}", "approvals.break_glass: zone is missing"},
+		"night on the moon":     {"approvals: {break_glass: {from: '22:00', to: '07:00', zone: Moon}}", `approvals.break_glass: "Moon" is no time zone`},
+		"night that never ends": {"approvals: {break_glass: {from: '22:00', to: late, zone: UTC}}", `approvals.break_glass: "late" is no time of day`},
+		"a night of nothing":    {"approvals: {break_glass: {from: '22:00', to: '22:00', zone: UTC}}", "approvals.break_glass: from and to are the same time"},
 		"a store nowhere":       {"store: {path: ''}", "store.path: name the file"},
 	}
 	for name, test := range tests {
