@@ -72,15 +72,24 @@ func diagnose(ctx context.Context, c config.Config, o diagnoseOptions, out io.Wr
 	if o.kubeconfig != "" {
 		c.Kubeconfig = o.kubeconfig
 	}
-	book, err := loadRunbook(c.Runbook)
+	read, err := readDocument(c.Runbook)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	target, err := chooseTarget(targetsOf(book, c.Targets), o)
+	target, err := chooseTarget(targetsOf(runbook.TargetIn(read.source), c.Targets), o)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	live := clusters(c.Kubeconfig)
+	if o.from == "" {
+		live.Begin(ctx, target) // compiling the runbook takes as long as a few round trips
+	}
+	book, err := read.load()
 	if err != nil {
 		return exit{exitUsage, err}
 	}
 	s := service(ctx, c, book, &memory.Store{}, nobody{}, slog.New(slog.DiscardHandler))
+	s.Cluster = live
 	if o.from != "" {
 		bundle, err := evidence.Open(o.from)
 		if err != nil {

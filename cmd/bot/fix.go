@@ -89,12 +89,12 @@ func runMeasure(cmd *cobra.Command, file string, o fixOptions, args []string) er
 	if !ok {
 		return exit{exitUsage, fmt.Errorf("there is no command %q, and no measure of that name in the runbook. Type bot --help", args[0])}
 	}
-	if n := len(rest); n > 0 && knows(targetsOf(book, c.Targets), rest[n-1]) {
+	if n := len(rest); n > 0 && knows(targetsOf(book.Target, c.Targets), rest[n-1]) {
 		o.on.target, rest = rest[n-1], rest[:n-1]
 	}
 	switch {
 	case len(rest) > 0 && len(fix.Inputs) == 0:
-		return exit{exitUsage, fmt.Errorf("there is no target %q; the configuration has %s", strings.Join(rest, " "), names(targetsOf(book, c.Targets)))}
+		return exit{exitUsage, fmt.Errorf("there is no target %q; the configuration has %s", strings.Join(rest, " "), names(targetsOf(book.Target, c.Targets)))}
 	case len(rest) > 0:
 		if o.set == nil {
 			o.set = map[string]string{}
@@ -168,7 +168,7 @@ func (o *fixOptions) run(cmd *cobra.Command, c config.Config, book *runbook.Runb
 
 // repair wires a repair of the chosen target.
 func (o *fixOptions) repair(cmd *cobra.Command, c config.Config, book *runbook.Runbook) (*repair, error) {
-	target, err := chooseTarget(targetsOf(book, c.Targets), o.on)
+	target, err := chooseTarget(targetsOf(book.Target, c.Targets), o.on)
 	if err != nil {
 		return nil, exit{exitUsage, err}
 	}

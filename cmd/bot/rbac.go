@@ -38,7 +38,7 @@ Exit code: 0 printed, 2 bad usage or configuration.`,
 			if err != nil {
 				return err
 			}
-			targets := targetsOf(book, c.Targets)
+			targets := targetsOf(book.Target, c.Targets)
 			if o.target != "" || o.namespace != "" || o.workload != "" {
 				one, err := chooseTarget(targets, o)
 				if err != nil {

@@ -49,7 +49,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	targets := targetsOf(book, c.Targets)
+	targets := targetsOf(book.Target, c.Targets)
 	var recorded *k8s.Recorded
 	if from != "" {
 		bundle, err := evidence.Open(from)

@@ -27,29 +27,48 @@ func vocabulary() runbook.Vocabulary {
 	return v
 }
 
-// loadRunbook reads a document; the compiled-in one for no name.
-func loadRunbook(file string) (*runbook.Runbook, error) {
+// document is a runbook that is not compiled yet.
+type document struct {
+	name   string
+	source []byte
+}
+
+// readDocument reads a runbook's file; the compiled-in one for no name.
+func readDocument(file string) (document, error) {
 	if file == "" {
-		return runbook.Load(runbooks.DefaultName, runbooks.Default, vocabulary())
+		return document{runbooks.DefaultName, runbooks.Default}, nil
 	}
 	source, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the runbook: %w", err)
+		return document{}, fmt.Errorf("read the runbook: %w", err)
 	}
-	return runbook.Load(file, source, vocabulary())
+	return document{file, source}, nil
+}
+
+func (d document) load() (*runbook.Runbook, error) {
+	return runbook.Load(d.name, d.source, vocabulary())
+}
+
+// loadRunbook reads and compiles a document; the compiled-in one for no name.
+func loadRunbook(file string) (*runbook.Runbook, error) {
+	read, err := readDocument(file)
+	if err != nil {
+		return nil, err
+	}
+	return read.load()
 }
 
 // targetsOf fills each configured target with what the runbook says; the
 // runbook's own target where none is configured.
-func targetsOf(book *runbook.Runbook, configured []evidence.Target) []evidence.Target {
+func targetsOf(own evidence.Target, configured []evidence.Target) []evidence.Target {
 	if len(configured) == 0 {
-		target := book.Target
+		target := own
 		target.Name = "default"
 		return []evidence.Target{target}
 	}
 	var targets []evidence.Target
 	for _, target := range configured {
-		targets = append(targets, target.Or(book.Target))
+		targets = append(targets, target.Or(own))
 	}
 	return targets
 }

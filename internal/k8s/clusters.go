@@ -29,8 +29,9 @@ type Clusters struct {
 	Prober     Prober
 	Now        func() time.Time
 
-	mu   sync.Mutex
-	open map[string]*Cluster
+	mu    sync.Mutex
+	open  map[string]*Cluster
+	begun map[evidence.Target]*look
 }
 
 // Cluster returns the cluster of a context; the empty one is the kubeconfig's
@@ -115,8 +116,34 @@ func orCurrent(name string) string {
 	return name
 }
 
-// Look begins one round of reading in the target's cluster.
+// Begin begins the round that the next Look at that target goes on with: what
+// every check needs is asked for while the caller does something else.
+func (c *Clusters) Begin(ctx context.Context, target evidence.Target) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return // Look says so
+	}
+	round := cluster.look(target)
+	go func() { _, _ = round.readPods(ctx) }()    // whoever asks for them again
+	go func() { _, _ = round.readSecrets(ctx) }() // hears the error
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.begun == nil {
+		c.begun = map[evidence.Target]*look{}
+	}
+	c.begun[target] = round
+}
+
+// Look begins one round of reading in the target's cluster, or goes on with the
+// one that was begun.
 func (c *Clusters) Look(target evidence.Target) incident.Look {
+	c.mu.Lock()
+	round := c.begun[target]
+	delete(c.begun, target)
+	c.mu.Unlock()
+	if round != nil {
+		return round
+	}
 	cluster, err := c.Cluster(target.Context)
 	if err != nil {
 		return closedLook{err}

@@ -56,3 +56,29 @@ func TestClusters(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestARoundThatWasBegun: what was asked for ahead is asked for once, and the
+// round after it begins anew.
+func TestARoundThatWasBegun(t *testing.T) {
+	now := time.Date(2026, 11, 23, 2, 50, 0, 0, time.UTC)
+	server := namespace(now)
+	clusters := &Clusters{Now: time.Now, open: map[string]*Cluster{"": server.cluster(t, now)}}
+	for range 2 {
+		server.asked = nil
+		clusters.Begin(t.Context(), testTarget)
+		bundle, err := clusters.Look(testTarget).Check(t.Context(), CheckPods)
+		if err != nil || len(bundle.Pods.Items) != 1 {
+			t.Fatalf("%v, pods %v", err, bundle.Pods)
+		}
+		once := map[string]int{}
+		for _, request := range server.asked {
+			once[request]++
+			if once[request] > 1 {
+				t.Errorf("asked again: %s", request)
+			}
+		}
+		if len(once) == 0 {
+			t.Error("the second round asked for nothing")
+		}
+	}
+}

@@ -3,10 +3,20 @@ package runbook
 import (
 	"bytes"
 	"regexp"
+
+	"redis-session-bot/internal/evidence"
 )
 
 // slashCommand is what a chat takes as the name of a command.
 var slashCommand = regexp.MustCompile(`^[a-z0-9_-]{1,31}$`)
+
+// TargetIn is the target of a document's front matter, the zero Target where
+// it has none. It reads no further and judges nothing: Load does.
+func TargetIn(source []byte) evidence.Target {
+	l := newLoader("", source)
+	l.frontMatter()
+	return l.runbook.Target
+}
 
 // frontMatter reads what stands between the first two --- lines and returns
 // the rest with the number of lines before it; nil when there is no telling

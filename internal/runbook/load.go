@@ -21,9 +21,8 @@ func Load(file string, source []byte, vocabulary Vocabulary) (*Runbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	source = bytes.ReplaceAll(source, []byte("\r\n"), []byte("\n"))
-	l := &loader{file: file, source: source, lang: lang, vocabulary: vocabulary,
-		runbook: &Runbook{File: file}, broken: map[int]bool{}}
+	l := newLoader(file, source)
+	l.lang, l.vocabulary = lang, vocabulary
 	if l.read() {
 		l.lint()
 	}
@@ -42,6 +41,10 @@ type loader struct {
 	runbook    *Runbook
 	problems   Problems
 	broken     map[int]bool // the lines of sections that could not be read in full: nothing more is asked of them
+}
+
+func newLoader(file string, source []byte) *loader {
+	return &loader{file: file, source: bytes.ReplaceAll(source, []byte("\r\n"), []byte("\n")), runbook: &Runbook{File: file}, broken: map[int]bool{}}
 }
 
 func (l *loader) problem(line int, hint, format string, args ...any) {

@@ -53,3 +53,17 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestTargetIn reads the front matter of a document that does not compile, too.
+func TestTargetIn(t *testing.T) {
+	for document, want := range map[string]string{
+		front + step + scenario("id: down\n"+sign) + verification:         "n/w",
+		"---\r\ntarget: {namespace: n, workload: w}\r\n---\r\n## Nothing": "n/w",
+		"# no front matter": "/",
+		"---\ntarget: [":    "/",
+	} {
+		if got := runbook.TargetIn([]byte(document)); got.Namespace+"/"+got.Workload != want {
+			t.Errorf("%q: %s/%s", document, got.Namespace, got.Workload)
+		}
+	}
+}
