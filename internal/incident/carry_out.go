@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -98,7 +99,22 @@ func (s *Service) send(ctx context.Context, inc Incident, number, n int, write *
 			w.Progress = awaiting // until settle knows better
 		}
 	})
+	if err == nil {
+		s.announce(ctx, inc, number, *write, actor)
+	}
 	return errors.Join(err, marked)
+}
+
+// announce tells in the cluster who has changed an object. That nobody could be
+// told there does not stop a plan: the timeline has it.
+func (s *Service) announce(ctx context.Context, inc Incident, number int, write Write, actor Actor) {
+	if s.Announce == nil {
+		return
+	}
+	says := fmt.Sprintf("%s (%s) by plan %d of %s: %s", actor.Name, actor.ID, number, inc.ID, write.Title)
+	if err := s.Announce(context.WithoutCancel(ctx), inc.Target, write.Object, says); err != nil {
+		s.Log.Warn("not told in the cluster", "incident", inc.ID, "plan", number, "actor", actor.ID, "err", err)
+	}
 }
 
 // awaiting is the word of a write that is there, as long as nothing is known of

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/runbook"
 )
@@ -169,4 +171,27 @@ func TestTwoIncidentsOfOneTarget(t *testing.T) {
 	d.refused(d.ApplyPlan(ctx, second, bob, consentTo(next)), first+" is being applied to shop/queue")
 	close(d.cluster.gate)
 	d.Wait()
+}
+
+// TestWhoChangedItIsToldInTheCluster: once for each write that arrived, with
+// the person's name; that it cannot be told stops nothing.
+func TestWhoChangedItIsToldInTheCluster(t *testing.T) {
+	d := newDesk(t)
+	var mu sync.Mutex
+	var told []string
+	d.Announce = func(_ context.Context, _ evidence.Target, object incident.Object, says string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, object.String()+": "+says)
+		return errors.New("events are forbidden")
+	}
+	id, plan := d.planned()
+	d.must(d.ApplyPlan(context.Background(), id, bob, consentTo(plan)))
+	d.Wait()
+	if got := d.get(id); got.State != incident.Fixed {
+		t.Errorf("it is %s", got.State)
+	}
+	if want := "Queue/queue: Bob (bob) by plan 1 of " + id + ": mend queue"; len(told) != 1 || told[0] != want {
+		t.Errorf("told %q, want %q", told, want)
+	}
 }

@@ -39,6 +39,9 @@ type Service struct {
 	Roles    Roles
 	// Kubectl gives what a person would type instead of a check.
 	Kubectl func(target evidence.Target, workload evidence.Workload, check string) []string
+	// Announce leaves a word on an object that a write has changed, for those
+	// who look at it in the cluster. nil: nobody is told.
+	Announce func(ctx context.Context, target evidence.Target, object Object, says string) error
 	// Changed is called after every change of an incident. It returns at once.
 	Changed    func(id string)
 	Limits     Limits

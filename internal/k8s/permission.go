@@ -80,9 +80,10 @@ func permissionsOf(write incident.Write) []permission {
 }
 
 // mayWrite asks the API server whether the bot may do what the writes need:
-// one refusal names everything that it may not, and the rules to add.
-func (c *Cluster) mayWrite(ctx context.Context, target evidence.Target, writes []incident.Write) error {
-	var all []permission
+// one refusal names everything that it may not, and the rules to add. What a
+// plan can do without is a warning.
+func (c *Cluster) mayWrite(ctx context.Context, target evidence.Target, writes []incident.Write) (warnings []string, err error) {
+	all := announces()
 	for _, write := range writes {
 		for _, one := range permissionsOf(write) {
 			if !slices.Contains(all, one) {
@@ -101,18 +102,22 @@ func (c *Cluster) mayWrite(ctx context.Context, target evidence.Target, writes [
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return fmt.Errorf("ask what the bot may do: %w", err)
+		return nil, fmt.Errorf("ask what the bot may do: %w", err)
 	}
 	var missing []permission
 	for i, one := range all {
-		if denied[i] {
+		switch {
+		case denied[i] && slices.Contains(announces(), one):
+			warnings = append(warnings, fmt.Sprintf("no Event in the cluster will tell who made this change: the bot may not %s. Add to its Role in %s: %s",
+				lackingWords([]permission{one}), target.Namespace, rulesOf([]permission{one})))
+		case denied[i]:
 			missing = append(missing, one)
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return warnings, nil
 	}
-	return refuse("The bot may not %s. Add to its Role in %s: %s.", lackingWords(missing), target.Namespace, rulesOf(missing))
+	return nil, refuse("The bot may not %s. Add to its Role in %s: %s.", lackingWords(missing), target.Namespace, rulesOf(missing))
 }
 
 // may asks by a SelfSubjectAccessReview, which everybody who is logged in may.

@@ -53,7 +53,7 @@ func (c *Cluster) Prepare(ctx context.Context, wanted incident.Wanted) (incident
 }
 
 // prepare lays a plan out; may says whether the bot may send its writes.
-func (c *Cluster) prepare(ctx context.Context, wanted incident.Wanted, may func(context.Context, evidence.Target, []incident.Write) error) (incident.Prepared, error) {
+func (c *Cluster) prepare(ctx context.Context, wanted incident.Wanted, may func(context.Context, evidence.Target, []incident.Write) ([]string, error)) (incident.Prepared, error) {
 	if wanted.Progress == nil {
 		wanted.Progress = func(string) {}
 	}
@@ -68,9 +68,11 @@ func (c *Cluster) prepare(ctx context.Context, wanted incident.Wanted, may func(
 	if err != nil {
 		return incident.Prepared{}, c.readable(p.redactor, err)
 	}
-	if err := may(ctx, wanted.Target, writes); err != nil {
+	untold, err := may(ctx, wanted.Target, writes)
+	if err != nil {
 		return incident.Prepared{}, c.readable(p.redactor, err)
 	}
+	p.warnings = append(p.warnings, untold...)
 	writes = p.foresee(ctx, writes)
 	return incident.Prepared{Writes: writes, Warnings: p.warnings, Cautions: p.cautions, Holds: p.holds}, nil
 }

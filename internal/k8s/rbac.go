@@ -105,6 +105,7 @@ func groundsOf(book *runbook.Runbook, target evidence.Target) []grounds {
 	for _, fix := range book.AllFixes() {
 		for _, draft := range fix.Changes {
 			add(draft.Kind, draftPermissions(draft, target))
+			add("telling who made a change", announces())
 		}
 	}
 	return all

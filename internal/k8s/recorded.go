@@ -85,7 +85,7 @@ func (r Recorded) Prepare(ctx context.Context, wanted incident.Wanted) (incident
 	if err != nil {
 		return incident.Prepared{}, fmt.Errorf("open the bundle: %w", err)
 	}
-	nobodyAsked := func(context.Context, evidence.Target, []incident.Write) error { return nil }
+	nobodyAsked := func(context.Context, evidence.Target, []incident.Write) ([]string, error) { return nil, nil }
 	prepared, err := (&Cluster{Clients: clients, REST: config, Now: r.Now}).prepare(ctx, wanted, nobodyAsked)
 	if err != nil {
 		return incident.Prepared{}, err
