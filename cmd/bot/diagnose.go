@@ -88,8 +88,7 @@ func diagnose(ctx context.Context, c config.Config, o diagnoseOptions, out io.Wr
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	s := service(ctx, c, book, &memory.Store{}, nobody{}, slog.New(slog.DiscardHandler))
-	s.Cluster = live
+	s := service(ctx, c, live, book, &memory.Store{}, nobody{}, slog.New(slog.DiscardHandler))
 	if o.from != "" {
 		bundle, err := evidence.Open(o.from)
 		if err != nil {

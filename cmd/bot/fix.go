@@ -177,7 +177,7 @@ func (o *fixOptions) repair(cmd *cobra.Command, c config.Config, book *runbook.R
 		return nil, exit{exitUsage, err}
 	}
 	// What is begun is ended, also after Ctrl-C: a write is not left without its word.
-	s := service(context.WithoutCancel(cmd.Context()), c, book, &memory.Store{}, owner{actor}, slog.New(slog.DiscardHandler))
+	s := service(context.WithoutCancel(cmd.Context()), c, clusters(c.Kubeconfig), book, &memory.Store{}, owner{actor}, slog.New(slog.DiscardHandler))
 	out := cmd.OutOrStdout()
 	written, isFile := out.(*os.File)
 	r := newRepair(s, book, target, actor)

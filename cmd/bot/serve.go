@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"redis-session-bot/internal/slack"
 	"redis-session-bot/internal/store/bolt"
 	"redis-session-bot/internal/store/memory"
+	"redis-session-bot/internal/telemetry"
 )
 
 func serveCommand(file *string) *cobra.Command {
@@ -79,17 +81,34 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 		defer func() { failed = errors.Join(failed, file.Close()) }()
 		store = file
 	}
-	incidents := service(ctx, c, book, store, app.Roles(), log)
+	live := clusters(c.Kubeconfig)
+	incidents := service(ctx, c, live, book, store, app.Roles(), log)
 	incidents.Changed, incidents.Second = app.Changed, incident.SecondPerson(c.Approvals.SecondPerson)
 	glass := c.Approvals.BreakGlass
 	incidents.BreakGlass = incident.BreakGlass{From: glass.Span[0], To: glass.Span[1], Zone: glass.At}
 	if recorded != nil {
-		incidents.Cluster = recorded
+		incidents.Cluster, incidents.Announce = recorded, nil
 	}
-	app.Handler = &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Approvers: c.Roles.Approvers, Log: log}
+	metrics := telemetry.New(buildVersion(), time.Now)
+	metrics.Incidents(incidents)
+	metrics.State("slack_connected", "1 while the bot is connected to Slack.", func() bool { connected, _ := app.State(); return connected })
+	incidents.Cluster = telemetry.Cluster{Cluster: incidents.Cluster, Telemetry: metrics}
+	handler := &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Approvers: c.Roles.Approvers, Log: log}
+	app.Handler = telemetry.Handler{Handler: handler, Telemetry: metrics}
 	app.Incidents = incidents
 	if err := incidents.Recover(ctx); err != nil {
 		return exit{exitUsage, fmt.Errorf("recover: %w", err)}
+	}
+	if c.HTTP.Listen != "" {
+		ready := conditions(app, live, targets, store)
+		if recorded != nil {
+			ready = conditions(app, nil, nil, nil)
+		}
+		listener, err := net.Listen("tcp", c.HTTP.Listen)
+		if err != nil {
+			return exit{exitUsage, fmt.Errorf("http.listen: %w", err)}
+		}
+		defer answerHTTP(ctx, listener, routes(metrics, ready), log)()
 	}
 	log.Info("serving", "version", buildVersion(), "runbook", book.File, "targets", names(targets))
 	err = app.Run(ctx)

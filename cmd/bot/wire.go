@@ -86,9 +86,8 @@ func clusters(kubeconfig string) *k8s.Clusters {
 }
 
 // service wires an incident service without a chat.
-func service(ctx context.Context, c config.Config, book *runbook.Runbook, store incident.Store, roles incident.Roles, log *slog.Logger) *incident.Service {
+func service(ctx context.Context, c config.Config, live *k8s.Clusters, book *runbook.Runbook, store incident.Store, roles incident.Roles, log *slog.Logger) *incident.Service {
 	limits := incident.DefaultLimits()
-	live := clusters(c.Kubeconfig)
 	limits.Step, limits.PlanValid, limits.Settle, limits.Verify = c.Limits.Step, c.Limits.PlanValid, c.Limits.Rollout, c.Limits.Verify
 	return &incident.Service{
 		Runbooks:   map[string]*runbook.Runbook{book.Command: book},

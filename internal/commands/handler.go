@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,10 +52,39 @@ func (h *Handler) Handle(ctx context.Context, r Request) Reply {
 		return reply
 	}
 	input, says := h.sentence(r, err)
+	reply = whisper("%s", says)
 	if r.Answers != nil {
-		return Reply{Wrong: map[string]string{input: says}}
+		reply = Reply{Wrong: map[string]string{input: says}}
 	}
-	return whisper("%s", says)
+	reply.Outcome = outcomeOf(err)
+	return reply
+}
+
+func outcomeOf(err error) Outcome {
+	var refusal *incident.Refusal
+	var bad *runbook.BadInput
+	if errors.As(err, &refusal) || errors.As(err, &bad) || errors.Is(err, incident.ErrNotFound) {
+		return Refused
+	}
+	return Failed
+}
+
+// NameOf names what a request asks for: a verb, a measure or a button's action;
+// "other" for what nobody knows here.
+func (h *Handler) NameOf(r Request) string {
+	if r.Action != "" {
+		return r.Action // of a button that the bot made itself
+	}
+	first, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(r.Text)), " ")
+	for _, verb := range h.verbs() {
+		if verb.name == cmp.Or(first, "help") {
+			return verb.name
+		}
+	}
+	if fix, _, ok := h.measureOf(r.Text); ok {
+		return fix.Ref
+	}
+	return "other"
 }
 
 // sentence is what the person reads of an error, and the input that it is

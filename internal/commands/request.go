@@ -24,4 +24,16 @@ type Reply struct {
 	// Wrong is what does not fit in the answers of a Form, by input; "" is for
 	// all of them together. The Form stays open then.
 	Wrong map[string]string
+	// Outcome is how it ended, for those who count.
+	Outcome Outcome
 }
+
+// Outcome is how a request ended.
+type Outcome int
+
+// The outcomes.
+const (
+	Done    Outcome = iota
+	Refused         // the person was told why not
+	Failed          // by a fault of the bot's or of what it needs
+)

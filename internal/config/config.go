@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,6 +36,7 @@ type Config struct {
 	Approvals  Approvals         `mapstructure:"approvals"`
 	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
+	HTTP       HTTP              `mapstructure:"http"`
 	Log        Log               `mapstructure:"log"`
 }
 
@@ -84,6 +86,11 @@ type Limits struct {
 	Verify    time.Duration `mapstructure:"verify"`
 }
 
+// HTTP is where the bot answers probes and Prometheus.
+type HTTP struct {
+	Listen string `mapstructure:"listen"` // host:port; empty: nowhere
+}
+
 // Log is how the bot logs.
 type Log struct {
 	Level string `mapstructure:"level"`
@@ -110,6 +117,7 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("limits.plan_valid", "15m")
 	v.SetDefault("limits.rollout", "3m")
 	v.SetDefault("limits.verify", "90s")
+	v.SetDefault("http.listen", "")
 	v.SetDefault("log.level", "info")
 }
 
@@ -229,6 +237,11 @@ func (c *Config) check(file string) error {
 	if c.Slack.APIURL != "" {
 		if parsed, err := url.Parse(c.Slack.APIURL); err != nil || parsed.Host == "" || !strings.HasSuffix(c.Slack.APIURL, "/") {
 			say("slack.api_url", "%q is not an address that ends in a slash", c.Slack.APIURL)
+		}
+	}
+	if c.HTTP.Listen != "" {
+		if _, port, err := net.SplitHostPort(c.HTTP.Listen); err != nil || port == "" {
+			say("http.listen", "%q is not an address; write it like 127.0.0.1:8080 or :8080", c.HTTP.Listen)
 		}
 	}
 	names := map[string]bool{}

@@ -47,6 +47,7 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"night on the moon":     {"approvals: {break_glass: {from: '22:00', to: '07:00', zone: Moon}}", `approvals.break_glass: "Moon" is no time zone`},
 		"night that never ends": {"approvals: {break_glass: {from: '22:00', to: late, zone: UTC}}", `approvals.break_glass: "late" is no time of day`},
 		"a night of nothing":    {"approvals: {break_glass: {from: '22:00', to: '22:00', zone: UTC}}", "approvals.break_glass: from and to are the same time"},
+		"a port alone":          {"http: {listen: '8080'}", `http.listen: "8080" is not an address`},
 		"a store nowhere":       {"store: {path: ''}", "store.path: name the file"},
 	}
 	for name, test := range tests {

@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,6 +66,19 @@ func (c *Clusters) Cluster(name string) (*Cluster, error) {
 	}
 	c.open[name] = cluster
 	return cluster, nil
+}
+
+// Reachable asks the API server of a context for its version. The error is fit
+// for everybody: it names no address.
+func (c *Clusters) Reachable(ctx context.Context, name string) error {
+	cluster, err := c.Cluster(name)
+	if err != nil {
+		return errors.New("the cluster cannot be opened; the log says why")
+	}
+	if err := cluster.Clients.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil && !answered(err) {
+		return errors.New("the API server does not answer")
+	}
+	return nil
 }
 
 func (c *Clusters) restConfig(name string) (*rest.Config, error) {

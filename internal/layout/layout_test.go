@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/slack/slacktest/page":     {},
 	"internal/slack/slacktest/browser":  {},
 	"internal/terminal":                 {"internal/commands", "internal/incident", "internal/runbook", "internal/checks"},
+	"internal/telemetry":                {"internal/commands", "internal/incident", "internal/evidence"},
 	"internal/store/memory":             {"internal/incident", "internal/evidence"},
 	"internal/store/bolt":               {"internal/incident", "internal/evidence"},
 	"internal/store/storetest":          {"internal/incident", "internal/evidence"},

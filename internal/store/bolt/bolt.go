@@ -175,6 +175,14 @@ func compacted(db *bbolt.DB, path string) (*bbolt.DB, error) {
 // Close closes the file.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Ping tells whether the file can be written.
+func (s *Store) Ping(context.Context) error {
+	if err := s.db.Update(func(*bbolt.Tx) error { return nil }); err != nil {
+		return errors.New("the store cannot be written; the log says why")
+	}
+	return nil
+}
+
 // Create stores a new incident under the next ID.
 func (s *Store) Create(_ context.Context, inc incident.Incident) (incident.Incident, error) {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
