@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kubectl/pkg/polymorphichelpers"
 
@@ -37,12 +39,21 @@ func rollBackChange() change {
 		},
 		resolve: resolveRollBack,
 		about:   theWorkload,
-		edit:    editRollBack,
+		needs: func(evidence.Target) []permission {
+			return slices.Concat(allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"))
+		},
+		edit: editRollBack,
 	}
 }
 
-// history gives the pod template of each revision, by kubectl's own reading of it.
-func (c *Cluster) history(target evidence.Target, object any) (map[int64]*corev1.PodTemplateSpec, error) {
+// revision is one of a workload's rollout history.
+type revision struct {
+	pod  *corev1.PodTemplateSpec
+	made time.Time
+}
+
+// history gives each revision, by kubectl's own reading of it.
+func (c *Cluster) history(ctx context.Context, target evidence.Target, object any) (map[int64]revision, error) {
 	kind := schema.GroupKind{Group: "apps", Kind: "Deployment"}
 	if _, ok := object.(*appsv1.StatefulSet); ok {
 		kind.Kind = "StatefulSet"
@@ -55,22 +66,46 @@ func (c *Cluster) history(target evidence.Target, object any) (map[int64]*corev1
 	if err != nil {
 		return nil, fmt.Errorf("read the rollout history: %w", err)
 	}
-	templates := map[int64]*corev1.PodTemplateSpec{}
-	for number, revision := range found {
-		if set, ok := revision.(*appsv1.ReplicaSet); ok {
-			templates[number] = set.Spec.Template.DeepCopy()
+	made, err := c.madeAt(ctx, target.Namespace, object)
+	if err != nil {
+		return nil, err
+	}
+	revisions := map[int64]revision{}
+	for number, one := range found {
+		if set, ok := one.(*appsv1.ReplicaSet); ok {
+			revisions[number] = revision{set.Spec.Template.DeepCopy(), set.CreationTimestamp.Time}
 			continue
 		}
-		pod, err := template(revision)
+		pod, err := template(one)
 		if err != nil {
 			return nil, fmt.Errorf("revision %d: %w", number, err)
 		}
-		templates[number] = pod.DeepCopy()
+		revisions[number] = revision{pod.DeepCopy(), made[number]}
 	}
-	for _, pod := range templates {
-		delete(pod.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	for _, one := range revisions {
+		delete(one.pod.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
 	}
-	return templates, nil
+	return revisions, nil
+}
+
+// madeAt is when each revision of a StatefulSet was made: the history that
+// kubectl reads does not tell. That of a Deployment does.
+func (c *Cluster) madeAt(ctx context.Context, namespace string, object any) (map[int64]time.Time, error) {
+	set, ok := object.(*appsv1.StatefulSet)
+	if !ok {
+		return nil, nil
+	}
+	list, err := c.Clients.AppsV1().ControllerRevisions(namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(set.Spec.Selector)})
+	if err != nil {
+		return nil, fmt.Errorf("read the rollout history: %w", err)
+	}
+	made := map[int64]time.Time{}
+	for i := range list.Items {
+		if one := &list.Items[i]; metav1.IsControlledBy(one, set) {
+			made[one.Revision] = one.CreationTimestamp.Time
+		}
+	}
+	return made, nil
 }
 
 // resolveRollBack chooses the revision, and refuses one that is not there.
@@ -83,18 +118,18 @@ func resolveRollBack(ctx context.Context, c *Cluster, target evidence.Target, ar
 	if err != nil {
 		return nil, err
 	}
-	templates, err := c.history(target, object)
+	revisions, err := c.history(ctx, target, object)
 	if err != nil {
 		return nil, err
 	}
 	if a.Revision == 0 {
-		found, err := earlier(object, templates)
+		found, err := earlier(object, revisions)
 		if err != nil {
 			return nil, err
 		}
 		a.Revision = number(found)
 	}
-	if templates[int64(a.Revision)] == nil {
+	if _, there := revisions[int64(a.Revision)]; !there {
 		return nil, refuse("%s has no revision %d any more.", resourceName(object), a.Revision)
 	}
 	return json.Marshal(a)
@@ -102,14 +137,14 @@ func resolveRollBack(ctx context.Context, c *Cluster, target evidence.Target, ar
 
 // earlier is the newest revision that changed something which matters: one
 // that differs only in the time of a restart is no other revision.
-func earlier(object any, templates map[int64]*corev1.PodTemplateSpec) (int64, error) {
+func earlier(object any, revisions map[int64]revision) (int64, error) {
 	now, err := template(object)
 	if err != nil {
 		return 0, err
 	}
 	best := int64(0)
-	for number, pod := range templates {
-		if number > best && len(evidence.TemplateChanges(now, pod)) > 0 {
+	for number, one := range revisions {
+		if number > best && len(evidence.TemplateChanges(now, one.pod)) > 0 {
 			best = number
 		}
 	}
@@ -120,14 +155,14 @@ func earlier(object any, templates map[int64]*corev1.PodTemplateSpec) (int64, er
 }
 
 // current is the revision whose template the workload has now, 0 for none.
-func current(object any, templates map[int64]*corev1.PodTemplateSpec) int64 {
+func current(object any, revisions map[int64]revision) int64 {
 	now, err := template(object)
 	if err != nil {
 		return 0
 	}
 	newest := int64(0)
-	for number, pod := range templates {
-		if number > newest && sameTemplate(now, pod) {
+	for number, one := range revisions {
+		if number > newest && sameTemplate(now, one.pod) {
 			newest = number
 		}
 	}
@@ -143,29 +178,30 @@ func sameTemplate(a, b *corev1.PodTemplateSpec) bool {
 	return err == nil && slices.Equal(left, right)
 }
 
-func editRollBack(_ context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
+func editRollBack(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 	var a rollBackArgs
 	if err := decodeArgs(args, &a); err != nil {
 		return edited{}, err
 	}
-	templates, err := c.history(target, object)
+	revisions, err := c.history(ctx, target, object)
 	if err != nil {
 		return edited{}, err
 	}
-	chosen := templates[int64(a.Revision)]
-	if chosen == nil {
+	chosen, there := revisions[int64(a.Revision)]
+	if !there {
 		return edited{}, refuse("%s has no revision %d any more.", resourceName(object), a.Revision)
 	}
-	was := current(object, templates)
+	was := current(object, revisions)
 	pod, err := template(object)
 	if err != nil {
 		return edited{}, err
 	}
-	*pod = *chosen
+	*pod = *chosen.pod
 	e := edited{
-		title:   fmt.Sprintf("roll %s back to revision %d", resourceName(object), a.Revision),
-		kubectl: fmt.Sprintf("kubectl rollout undo %s -n %s --to-revision=%d", resourceName(object), target.Namespace, a.Revision),
-		undo:    []runbook.Change{newChange(changeRollBack, rollBackArgs{number(was)})},
+		title:    fmt.Sprintf("roll %s back to revision %d", resourceName(object), a.Revision),
+		kubectl:  fmt.Sprintf("kubectl rollout undo %s -n %s --to-revision=%d", resourceName(object), target.Namespace, a.Revision),
+		undo:     []runbook.Change{newChange(changeRollBack, rollBackArgs{number(was)})},
+		warnings: c.changedSince(ctx, target.Namespace, chosen.pod, a.Revision, chosen.made),
 	}
 	if was == 0 {
 		e.undo, e.noUndo = nil, "the template that it has now is in no revision"

@@ -66,6 +66,8 @@ func newLanguage() (*language, error) {
 		freshFunction(),
 		cel.Function("bytes_text",
 			cel.Overload("bytes_text_int", []*cel.Type{cel.IntType}, cel.StringType, cel.UnaryBinding(bytesText))),
+		cel.Function("age_text",
+			cel.Overload("age_text_duration", []*cel.Type{cel.DurationType}, cel.StringType, cel.UnaryBinding(ageText))),
 		cel.Function("bytes_of",
 			cel.Overload("bytes_of_string", []*cel.Type{cel.StringType}, cel.IntType, cel.UnaryBinding(bytesOf))),
 	}
@@ -303,6 +305,15 @@ func bytesText(value ref.Val) ref.Val {
 		return types.NewErr("bytes_text: not a number")
 	}
 	return types.String(evidence.Bytes(n))
+}
+
+// ageText writes how long ago something was, as people say it.
+func ageText(value ref.Val) ref.Val {
+	age, ok := value.Value().(time.Duration)
+	if !ok {
+		return types.NewErr("age_text: not a duration")
+	}
+	return types.String(evidence.Age(age))
 }
 
 // bytesOf reads an amount of memory, as Kubernetes (1.5Gi, 512M) or a

@@ -130,16 +130,20 @@ func (l *language) functions() []string {
 		names = append(names, macro.Function())
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {
-		return strings.ContainsAny(name, "_@!-") && name != "bytes_text" || slices.Contains([]string{"dyn", "optional.none", "optional.of"}, name)
+		return strings.ContainsAny(name, "_@!-") && !own(name) || slices.Contains([]string{"dyn", "optional.none", "optional.of"}, name)
 	})
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
+// own reports whether a function is of this package, though its name looks like
+// one of CEL's inner ones.
+func own(function string) bool { return strings.HasSuffix(function, "_text") }
+
 // takes lists what a function may be given, "" for an operator.
 func (l *language) takes(function string) string {
 	declared, ok := l.env.Functions()[function]
-	if !ok || strings.ContainsAny(function, "_@!") && function != "bytes_text" {
+	if !ok || strings.ContainsAny(function, "_@!") && !own(function) {
 		return ""
 	}
 	var forms []string

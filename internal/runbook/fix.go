@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -37,9 +38,9 @@ type Fix struct {
 type Input struct {
 	ID    string
 	Label string
-	Hint  string
 	Line  int
 
+	hint  *template // nil: none
 	value template
 }
 
@@ -152,7 +153,10 @@ func (r *Runbook) Propose(ref string, e evidence.Evidence, answers map[string]st
 func (f Fix) values(facts map[string]any, answers map[string]string) ([]Value, error) {
 	var values []Value
 	for _, input := range f.Inputs {
-		value := Value{ID: input.ID, Label: input.Label, Hint: input.Hint}
+		value := Value{ID: input.ID, Label: input.Label}
+		if input.hint != nil {
+			value.Hint = strings.Join(fillAll([]template{*input.hint}, facts), "")
+		}
 		answer, answered := answers[input.ID]
 		if answered {
 			value.Value = answer
@@ -279,7 +283,11 @@ func (l *loader) input(item *yaml.Node, above int, into *[]Input) error {
 	err := mapping(item, map[string]field{
 		"id":    words(&input.ID),
 		"label": words(&input.Label),
-		"hint":  words(&input.Hint),
+		"hint": func(node *yaml.Node) error {
+			var source string
+			input.hint = &template{}
+			return l.sentence(&source, input.hint)(node)
+		},
 		"value": l.sentence(&source, &input.value),
 	})
 	switch {

@@ -3,6 +3,7 @@ package runbook_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -122,6 +123,27 @@ func TestVerifyThePromise(t *testing.T) {
 	} {
 		if got := book.Verify(seen, seen.At, promised)[0]; got != want {
 			t.Errorf("%d promised: %+v", promised, got)
+		}
+	}
+}
+
+// TestAHintIsASentence: what stands beside an input may tell of the evidence;
+// where that is not known there is none.
+func TestAHintIsASentence(t *testing.T) {
+	document := front + step + scenario("id: down\n"+sign+"fixes:\n  - action: roll back\n    inputs:\n      - {id: revision, label: Revision, value: \"0\", hint: 'one of ${revisions.map(r, string(r.number) + \": \" + age_text(at - r.at) + \" ago\").join(\"; \")}'}\n    changes: [{restart: {}}]") + verification
+	book, err := runbook.Load("x.md", []byte(document), vocabulary())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
+	e := evidence.Evidence{At: now, Revisions: []evidence.Revision{{Number: 4, At: now.Add(-90 * time.Minute)}, {Number: 3, At: now.Add(-12 * 24 * time.Hour)}}}
+	for _, test := range []struct {
+		e    evidence.Evidence
+		want string
+	}{{e, "one of 4: 90 min ago; 3: 12 days ago"}, {evidence.Evidence{At: now}, "one of "}} {
+		proposal, err := book.Propose("down", test.e, nil)
+		if err != nil || len(proposal.Inputs) != 1 || proposal.Inputs[0].Hint != test.want {
+			t.Errorf("%v, %+v, want %q", err, proposal.Inputs, test.want)
 		}
 	}
 }
