@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -19,9 +20,10 @@ import (
 	"redis-session-bot/runbooks"
 )
 
-// trap is one case of testdata/traps.yaml.
+// trap is one case of testdata/traps*.yaml.
 type trap struct {
 	Name       string
+	Why        string // why the obvious reading is wrong, where the name does not say it
 	Pod        trapPod
 	Log        *string
 	Previous   *string
@@ -34,6 +36,7 @@ type trap struct {
 	Events     []trapEvent
 	Neighbours []trapNeighbour
 	Objects    map[string]json.RawMessage // by the bundle's file names without .json
+	Files      map[string]json.RawMessage // the whole bundle as it lies in a folder: a list of items, an object, or a log's text
 	Want       string
 	Also       []string
 	Likely     bool // nobody can be certain
@@ -75,15 +78,7 @@ func load(t *testing.T) *runbook.Runbook {
 // TestTraps judges causes that are easily taken for another.
 func TestTraps(t *testing.T) {
 	book := load(t)
-	data, err := os.ReadFile("testdata/traps.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var traps []trap
-	if err := yaml.UnmarshalStrict(data, &traps); err != nil {
-		t.Fatal(err)
-	}
-	for _, one := range traps {
+	for _, one := range traps(t) {
 		t.Run(one.Name, func(t *testing.T) {
 			verdict := book.Judge(evidence.Read(one.bundle(t), book.Target))
 			got, confidence := "", runbook.Confidence("")
@@ -91,7 +86,7 @@ func TestTraps(t *testing.T) {
 				got, confidence = verdict.Causes[0].Scenario, verdict.Causes[0].Confidence
 			}
 			if got != one.Want && !slices.Contains(one.Also, got) || one.Likely && confidence == runbook.Certain {
-				t.Errorf("want %q (certain: %v), got %q %s", one.Want, !one.Likely, got, confidence)
+				t.Errorf("want %q (certain: %v), got %q %s; %s", one.Want, !one.Likely, got, confidence, one.Why)
 				for _, cause := range verdict.Causes {
 					t.Logf("%s %s because %q against %q", cause.Scenario, cause.Confidence, cause.Because, cause.Against)
 				}
@@ -100,8 +95,59 @@ func TestTraps(t *testing.T) {
 	}
 }
 
+// traps reads every file of cases.
+func traps(t *testing.T) []trap {
+	t.Helper()
+	files, err := filepath.Glob("testdata/traps*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var all []trap
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var some []trap
+		if err := yaml.UnmarshalStrict(data, &some); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
+
+// folder writes the files of a case and opens them as a bundle.
+func (one trap) folder(t *testing.T) evidence.Bundle {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range one.Files {
+		var text string
+		switch {
+		case json.Unmarshal(content, &text) == nil:
+			content = []byte(text)
+		case content[0] == '[':
+			content = []byte(`{"apiVersion":"v1","kind":"List","items":` + string(content) + `}`)
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := evidence.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func (one trap) bundle(t *testing.T) evidence.Bundle {
 	t.Helper()
+	if one.Files != nil {
+		return one.folder(t)
+	}
 	b := evidence.Bundle{Meta: evidence.Meta{At: trapTime, Namespace: trapSpace, Workload: "redis-session"}, Missing: map[string]string{}}
 	b.Pods = &corev1.PodList{}
 	if one.Pod.State != "none" {
@@ -209,6 +255,8 @@ func (one trap) pod() corev1.Pod {
 	case "crash":
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
 		status.LastTerminationState.Terminated, status.RestartCount = ended, 6
+	case "backoff": // as a report tells it: it backs off, and nobody kept how it ended
+		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 5m0s restarting failed container"}
 	case "initcrash":
 		pod.Status.Phase = corev1.PodPending
 		pod.Spec.InitContainers = []corev1.Container{{Name: "prepare"}}

@@ -105,6 +105,7 @@ type Container struct {
 	Name      string    `json:"name"`
 	Image     string    `json:"image"`
 	Init      bool      `json:"init"`
+	Watches   bool      `json:"watches"` // it asks Redis for its metrics, for Prometheus; the store works without it
 	Ready     bool      `json:"ready"`
 	Started   bool      `json:"started"`
 	Restarts  int64     `json:"restarts"`

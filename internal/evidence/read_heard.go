@@ -27,7 +27,7 @@ func (r *reader) readHeard() {
 	}
 	for _, line := range e.App.Said {
 		at, text := stamped(line)
-		if isTrouble.MatchString(text) && (at.IsZero() || e.At.Sub(at) <= heardWindow && at.After(e.App.CreatedAt)) {
+		if isTrouble.MatchString(text) && ofStore.MatchString(text) && (at.IsZero() || e.At.Sub(at) <= heardWindow && at.After(e.App.CreatedAt)) {
 			e.Heard = append(e.Heard, Heard{By: "log", Text: text, At: at})
 		}
 	}
@@ -46,6 +46,10 @@ func (r *reader) readHeard() {
 
 // isTrouble tells a line of the application's about trouble from the rest.
 var isTrouble = regexp.MustCompile(`(?i)error|fail|refus|denied|timed? ?out|[A-Z]{4,} |EOF|reset by peer|no such host|broken pipe`)
+
+// ofStore tells the application's trouble with its store from trouble with
+// anything else that a session takes part in.
+var ofStore = regexp.MustCompile(`(?i)redis|valkey|6379|noauth|wrongpass|misconf|readonly you|sessions?[ _-]?(store|storage|backend|save)`)
 
 // suffers reports whether a pod of the workload is not ready now. One that the
 // pods' list does not name is gone, and its trouble with it.

@@ -26,6 +26,10 @@ func (r *reader) readLogs() {
 		if !log.Failing {
 			continue
 		}
+		if log.Previous && r.outdone(log) {
+			r.evidence.Logs[i].Failing = false
+			continue
+		}
 		if log.Previous && r.passed(log) {
 			// The run after it got further: what stopped this one at its
 			// start is over. What it met later may come again.
@@ -74,6 +78,29 @@ func (r *reader) passed(previous Log) bool {
 	return slices.ContainsFunc(r.evidence.Logs, func(l Log) bool {
 		return l.Pod == previous.Pod && l.Container == previous.Container && !l.Previous &&
 			!slices.Equal(l.Lines, previous.Lines) && slices.ContainsFunc(l.Lines, started.MatchString)
+	})
+}
+
+// complaint is how a run that ends by itself says why; boast is what every
+// start warns of, whatever becomes of it.
+var (
+	complaint = regexp.MustCompile(`(?i)fatal|abort|exiting|error|fail|denied|can.?t |cannot |unable|unrecoverable|bad |wrong |no such|not found|refus`)
+	boast     = regexp.MustCompile(`WARNING|Warning: no config file|max file descriptors|maximum open files`)
+)
+
+// outdone reports whether the run after a previous one ended too, and says
+// itself why: what stopped the one before is not what stops it now.
+func (r *reader) outdone(previous Log) bool {
+	return slices.ContainsFunc(r.evidence.Logs, func(l Log) bool {
+		return l.Pod == previous.Pod && l.Container == previous.Container && !l.Previous && !r.runs(l) && !slices.Equal(l.Lines, previous.Lines) &&
+			slices.ContainsFunc(l.Lines, func(line string) bool { return complaint.MatchString(line) && !boast.MatchString(line) })
+	})
+}
+
+// runs reports whether the container of a log runs now, so that its log may go on.
+func (r *reader) runs(l Log) bool {
+	return slices.ContainsFunc(r.evidence.Pods, func(p Pod) bool {
+		return p.Name == l.Pod && slices.ContainsFunc(p.Containers, func(c Container) bool { return c.Name == l.Container && c.State == "running" })
 	})
 }
 

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,6 +42,9 @@ func containersOf(spec *corev1.PodSpec, status *corev1.PodStatus) []Container {
 	return all
 }
 
+// isExporter tells a container that watches Redis by its name or its image.
+var isExporter = regexp.MustCompile(`(?i)exporter`)
+
 func statusNamed(statuses []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
 	i := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == name })
 	if i < 0 {
@@ -50,7 +54,7 @@ func statusNamed(statuses []corev1.ContainerStatus, name string) *corev1.Contain
 }
 
 func containerOf(spec *corev1.Container, status *corev1.ContainerStatus) Container {
-	one := Container{Name: spec.Name, Image: spec.Image,
+	one := Container{Name: spec.Name, Image: spec.Image, Watches: spec.Name == "metrics" || isExporter.MatchString(spec.Name) || isExporter.MatchString(spec.Image),
 		Memory: spec.Resources.Limits.Memory().Value(), MemoryAsk: spec.Resources.Requests.Memory().Value(),
 		Liveness: probeOf(spec.LivenessProbe), Readiness: probeOf(spec.ReadinessProbe), Startup: probeOf(spec.StartupProbe)}
 	for _, port := range spec.Ports {
