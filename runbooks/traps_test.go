@@ -184,7 +184,8 @@ func (one trap) bundle(t *testing.T) evidence.Bundle {
 			b.Events.Items = append(b.Events.Items, event.event())
 		}
 	}
-	into := map[string]any{"nodes": &b.Nodes, "storageclasses": &b.Classes, "persistentvolumeclaims": &b.Claims, "services": &b.Services}
+	into := map[string]any{"nodes": &b.Nodes, "storageclasses": &b.Classes, "persistentvolumeclaims": &b.Claims, "services": &b.Services,
+		"endpointslices": &b.Slices, "deployments": &b.Deployments, "statefulsets": &b.StatefulSets, "replicasets": &b.ReplicaSets}
 	for file, items := range one.Objects {
 		if into[file] == nil {
 			t.Fatalf("no trap has %s yet", file)
