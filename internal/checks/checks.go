@@ -82,11 +82,14 @@ func (r *reading) add(severity Status, object, summary string, proof ...string) 
 	r.findings = append(r.findings, Finding{severity, object, summary, slices.DeleteFunc(proof, func(line string) bool { return line == "" })})
 }
 
-// unknown notes what the evidence does not know; true when it does not know field.
+// unknown notes what the evidence does not know, or only by what else tells of
+// it; true when it does not know field.
 func (r *reading) unknown(e evidence.Evidence, field, object string) bool {
 	why, missing := e.Unknown[field]
 	if missing {
 		r.add(Unknown, object, why)
+	} else if why, inferred := e.Inferred[field]; inferred {
+		r.add(Unknown, object, why+"; what follows is what events tell")
 	}
 	return missing
 }

@@ -64,6 +64,7 @@ type Evidence struct {
 	Exporters  []Exporter        `json:"exporters"` // Deployments that watch a Redis for Prometheus
 	Heard      []Heard           `json:"heard"`     // what clients of the store heard that was not a success, oldest first
 	Unknown    map[string]string `json:"unknown"`   // name of a field above -> why it is not known
+	Inferred   map[string]string `json:"inferred"`  // name of a field above that others tell of -> why it was not read: enough to be likely, never to be certain
 }
 
 // Knows reports whether the field of that JSON name was read.

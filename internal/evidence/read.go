@@ -21,15 +21,18 @@ func Read(b Bundle, target Target) Evidence {
 		target.Namespace = orElse(b.Meta.Namespace, target.Namespace)
 	}
 	target.Workload = orElse(b.Meta.Workload, target.Workload)
-	r := reader{bundle: b, target: target, evidence: Evidence{At: b.Meta.At, Target: target, Unknown: map[string]string{}}}
+	target.Namespace = adoptNamespace(b, target.Namespace)
+	r := reader{bundle: b, target: target, evidence: Evidence{At: b.Meta.At, Target: target, Unknown: map[string]string{}, Inferred: map[string]string{}}}
 	if r.evidence.At.IsZero() {
 		r.evidence.At = newest(b)
 	}
 	r.readWorkload()
 	r.readPods()
+	r.adoptNames()
 	r.readNodes()
-	r.readLogs()
 	r.readEvents()
+	r.inferPods()
+	r.readLogs()
 	r.readRevisions()
 	r.readConfig()
 	r.readService()

@@ -25,8 +25,11 @@ func (r *reader) readHeard() {
 			e.Heard = append(e.Heard, Heard{By: "probe", Text: oneLine(event.Message), At: event.Last})
 		}
 	}
-	for _, line := range e.App.Said {
+	for i, line := range e.App.Said {
 		at, text := stamped(line)
+		if at.IsZero() && slices.ContainsFunc(e.App.Said[i:], sessionCreated.MatchString) {
+			continue // it went on after that
+		}
 		if isTrouble.MatchString(text) && ofStore.MatchString(text) && (at.IsZero() || e.At.Sub(at) <= heardWindow && at.After(e.App.CreatedAt)) {
 			e.Heard = append(e.Heard, Heard{By: "log", Text: text, At: at})
 		}

@@ -48,7 +48,7 @@ func (r *reader) readLogs() {
 }
 
 func (r *reader) isTargetPod(name string) bool {
-	if r.evidence.Knows("pods") {
+	if r.evidence.Knows("pods") && r.evidence.Inferred["pods"] == "" {
 		return slices.ContainsFunc(r.evidence.Pods, func(p Pod) bool { return p.Name == name })
 	}
 	return name == r.target.Workload || strings.HasPrefix(name, r.target.Workload+"-")
@@ -197,16 +197,27 @@ func (r *reader) appStart() time.Time {
 	return oldest
 }
 
-// stamped splits a line of `kubectl logs --timestamps`; the zero time where
-// the line has no stamp.
+// ownStamp is how programs write the time themselves: at the line's start, or
+// in a field of JSON. Without a zone it is UTC, as in nearly every container.
+var ownStamp = regexp.MustCompile(`^(?:\[|\{.*?"(?:@?timestamp|time|ts)" ?: ?")?(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)?`)
+
+// stamped splits a line of `kubectl logs --timestamps`. Where the line has no
+// such stamp, the time that the program itself wrote; else the zero time.
 func stamped(line string) (time.Time, string) {
 	first, rest, found := strings.Cut(line, " ")
 	if !found {
 		return time.Time{}, line
 	}
-	at, err := time.Parse(time.RFC3339Nano, first)
+	if at, err := time.Parse(time.RFC3339Nano, first); err == nil {
+		return at, rest
+	}
+	match := ownStamp.FindStringSubmatch(line)
+	if match == nil {
+		return time.Time{}, line
+	}
+	at, err := time.Parse(time.RFC3339, match[1]+"T"+match[2]+orElse(match[3], "Z"))
 	if err != nil {
 		return time.Time{}, line
 	}
-	return at, rest
+	return at, line
 }

@@ -22,7 +22,8 @@ const (
 
 // Judge ranks the scenarios by what the evidence says. The same evidence
 // always gives the same verdict. A sign that looks at something unknown says
-// nothing, either way.
+// nothing, either way; one that looks at what is inferred makes nothing certain
+// and rules nothing out.
 func (r *Runbook) Judge(e evidence.Evidence) Verdict {
 	facts := factsOf(e, time.Time{})
 	missing := map[string]bool{}
@@ -59,6 +60,10 @@ func (s Scenario) judge(e evidence.Evidence, facts map[string]any, missing map[s
 		if err != nil {
 			says = s.Title
 		}
+		inferred := slices.ContainsFunc(sign.program.reads, func(field string) bool { return e.Inferred[field] != "" })
+		if inferred && sign.Weight == Impossible {
+			continue
+		}
 		switch sign.Weight {
 		case Impossible:
 			return Cause{}, false
@@ -67,6 +72,11 @@ func (s Scenario) judge(e evidence.Evidence, facts map[string]any, missing map[s
 			cause.Against = append(cause.Against, says)
 			continue
 		case Decisive:
+			if inferred {
+				strong = true
+				cause.score += strongPoints
+				break
+			}
 			decisive = true
 			cause.score += decisivePoints
 		case Strong:
