@@ -99,8 +99,8 @@ func (c *queue) Settle(_ context.Context, _ evidence.Target, _ incident.Write, p
 	return []string{"1 pod"}, nil
 }
 
-func (c *queue) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
-	return false, nil
+func (c *queue) Arrived(context.Context, evidence.Target, incident.Write) (bool, string, error) {
+	return false, "", nil
 }
 
 // TestRepair plays a repair from a terminal: what is typed, what is told, the

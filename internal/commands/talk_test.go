@@ -106,8 +106,8 @@ func (c *shop) Settle(context.Context, evidence.Target, incident.Write, func(str
 	return nil, nil
 }
 
-func (c *shop) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
-	return true, nil
+func (c *shop) Arrived(context.Context, evidence.Target, incident.Write) (bool, string, error) {
+	return true, "", nil
 }
 
 // roles lets Ada diagnose and Bob apply.

@@ -50,8 +50,9 @@ func CanGoOn(plan Plan) bool {
 }
 
 // Decide looks at what the cluster shows of the writes that nobody knows of.
-// The plan is Failed then, and can go on or be undone; where every write has
-// arrived, it is applied, and verified.
+// The plan is Failed then, and can go on or be undone. Where every write has
+// arrived nothing is left to be sent: what they set going is waited for, and the
+// plan is applied, and verified.
 func (s *Service) Decide(ctx context.Context, id string, actor Actor, number int) error {
 	if err := s.allow(ctx, actor, Responder); err != nil {
 		return err
@@ -64,48 +65,68 @@ func (s *Service) Decide(ctx context.Context, id string, actor Actor, number int
 	if plan == nil || plan.State != Uncertain {
 		return refuse("Plan %d is not in doubt.", number)
 	}
-	arrived := map[int]bool{}
+	shown := map[int]trace{}
 	for n, write := range plan.Writes {
 		if write.Status != Lost {
 			continue
 		}
 		write.Base = baseOf(*plan, n)
-		if arrived[n], err = s.Cluster.Arrived(ctx, inc.Target, write); err != nil {
-			return &Refusal{Says: "It cannot be told: " + sentence(err) + " Look at the object yourself.", Err: err}
+		var one trace
+		if one.arrived, one.after, err = s.Cluster.Arrived(ctx, inc.Target, write); err != nil {
+			return &Refusal{Says: "It cannot be told: " + whole(sentence(err)) + " Look at the object yourself.", Err: err}
 		}
+		shown[n] = one
 	}
-	_, err = s.change(ctx, id, func(inc *Incident) error {
-		plan := inc.Plan(number)
-		if plan.State != Uncertain {
-			return refuse("Plan %d is not in doubt any more.", number)
-		}
-		plan.State, plan.Trouble = Failed, "The cluster was asked what arrived: it is ticked now."
-		for n := range plan.Writes {
-			if plan.Writes[n].Status != Lost {
-				continue
-			}
-			plan.Writes[n].Status, plan.Writes[n].Error = Planned, ""
-			if arrived[n] {
-				plan.Writes[n].Status = Done
-				if plan.Writes[n].Await != Nothing {
-					plan.Writes[n].Progress = awaiting
-				}
-			}
-			s.note(inc, actor, "plan %d, write %d: %s", number, n+1, map[bool]string{true: "it has arrived", false: "it has not arrived"}[arrived[n]])
-		}
-		switch {
-		case !slices.ContainsFunc(plan.Writes, written):
-			plan.Trouble, inc.State = "Nothing was changed: the write has not arrived. Make a new plan.", Walking
-		case !slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status != Done }):
-			plan.State, plan.Trouble = Applied, ""
-		}
-		return nil
-	})
-	if err != nil {
+	s.begun.Lock()
+	defer s.begun.Unlock()
+	if err := s.alone(ctx, id); err != nil {
 		return err
 	}
-	if inc, err = s.Store.Get(ctx, id); err == nil && inc.Plan(number).State == Applied {
-		s.start(id, func(ctx context.Context) error { return s.Verify(ctx, id, actor) })
+	inc, err = s.change(ctx, id, func(inc *Incident) error {
+		if inc.Plan(number).State != Uncertain {
+			return refuse("Plan %d is not in doubt any more.", number)
+		}
+		s.decided(inc, inc.Plan(number), actor, shown)
+		return nil
+	})
+	if err != nil || inc.Plan(number).State != Underway {
+		return err
 	}
-	return err
+	s.start(id, func(ctx context.Context) error { return s.carryOut(ctx, inc, number, actor) })
+	return nil
+}
+
+// trace is what the cluster shows of a write that nobody knew of.
+type trace struct {
+	arrived bool
+	after   string
+}
+
+// decided takes over what the cluster shows. The plan is Underway then where
+// nothing is left to be sent.
+func (s *Service) decided(inc *Incident, plan *Plan, actor Actor, shown map[int]trace) {
+	for n := range plan.Writes {
+		one, asked := shown[n]
+		if !asked {
+			continue
+		}
+		write := &plan.Writes[n]
+		write.Status, write.Error = Planned, ""
+		says := "it has not arrived"
+		if one.arrived {
+			says = "it has arrived"
+			write.Status, write.After = Done, one.after
+			if write.Await != Nothing {
+				write.Progress = awaiting
+			}
+		}
+		s.note(inc, actor, "plan %d, write %d: %s", plan.Number, n+1, says)
+	}
+	plan.State, plan.Trouble = Failed, "The cluster was asked what arrived: it is ticked now."
+	switch {
+	case !slices.ContainsFunc(plan.Writes, written):
+		plan.Trouble, inc.State = "Nothing was changed: the write has not arrived. Make a new plan.", Walking
+	case !slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status != Done }):
+		plan.State, plan.Trouble, inc.State = Underway, "", Applying
+	}
 }

@@ -174,6 +174,9 @@ func sentence(err error) string {
 	return err.Error()
 }
 
+// whole is a sentence with its full stop, so that another one can follow.
+func whole(says string) string { return strings.TrimRight(says, ". ") + "." }
+
 // Digest is what an approval is given to: the target and everything that a
 // plan will write. It is hex of SHA-256, shortened to 16 digits.
 func Digest(target evidence.Target, plan Plan) string {

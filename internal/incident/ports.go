@@ -40,9 +40,10 @@ type Cluster interface {
 	Settle(ctx context.Context, target evidence.Target, write Write, progress func(string)) ([]string, error)
 
 	// Arrived tells of a write that may or may not have been sent whether it is
-	// in the cluster now. *Refusal: the cluster shows neither, with what it
-	// shows. It writes nothing.
-	Arrived(ctx context.Context, target evidence.Target, write Write) (bool, error)
+	// in the cluster now, with the fingerprint that it has left there, as Apply
+	// gives it. *Refusal: the cluster shows neither, with what it shows. It
+	// writes nothing.
+	Arrived(ctx context.Context, target evidence.Target, write Write) (arrived bool, after string, err error)
 }
 
 // Wanted is what a plan is made for.

@@ -44,6 +44,7 @@ type cluster struct {
 	fail    map[string]error                               // title -> what Apply says
 	unwell  map[string]error                               // title -> what Settle says
 	arrived bool
+	left    string // the fingerprint that what arrived has left
 }
 
 func (c *cluster) Look(evidence.Target) incident.Look { return c }
@@ -93,10 +94,10 @@ func (c *cluster) Settle(_ context.Context, _ evidence.Target, write incident.Wr
 	return []string{"1 pod"}, c.unwell[write.Title]
 }
 
-func (c *cluster) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
+func (c *cluster) Arrived(context.Context, evidence.Target, incident.Write) (bool, string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.arrived, nil
+	return c.arrived, c.left, nil
 }
 
 // roles lets Ada diagnose and Bob and Cy apply.

@@ -26,7 +26,7 @@ func (s *Service) UndoPlan(ctx context.Context, id string, actor Actor, number i
 	defer cancel()
 	prepared, err := s.Cluster.Prepare(limited, Wanted{Target: inc.Target, Changes: changes, Name: planName(id, len(inc.Plans)+1), Progress: func(string) {}})
 	if err != nil {
-		return &Refusal{Says: "The undo cannot be prepared: " + sentence(err) + " Nothing was changed.", Err: err}
+		return &Refusal{Says: "The undo cannot be prepared: " + whole(sentence(err)) + " Nothing was changed.", Err: err}
 	}
 	if err := sinceThen(*inc.Plan(number), prepared); err != nil {
 		return err
@@ -57,6 +57,8 @@ func undoOf(inc *Incident, number int) ([]runbook.Change, error) {
 	switch {
 	case plan == nil:
 		return nil, refuse("%s has no plan %d.", inc.ID, number)
+	case plan.State == Uncertain:
+		return nil, refuse("Nobody knows yet what plan %d has written. See first what arrived.", number)
 	case plan.State == Undone:
 		return nil, refuse("Plan %d has been undone already.", number)
 	case plan.State != Applied && plan.State != Failed:

@@ -210,10 +210,10 @@ func (c *Clusters) Settle(ctx context.Context, target evidence.Target, write inc
 }
 
 // Arrived looks in the target's cluster.
-func (c *Clusters) Arrived(ctx context.Context, target evidence.Target, write incident.Write) (bool, error) {
+func (c *Clusters) Arrived(ctx context.Context, target evidence.Target, write incident.Write) (bool, string, error) {
 	cluster, err := c.Cluster(target.Context)
 	if err != nil {
-		return false, err
+		return false, "", refuse("The cluster cannot be opened: %s.", err)
 	}
 	return cluster.Arrived(ctx, target, write)
 }

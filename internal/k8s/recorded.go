@@ -112,8 +112,8 @@ func (Recorded) Settle(context.Context, evidence.Target, incident.Write, func(st
 }
 
 // Arrived refuses.
-func (Recorded) Arrived(context.Context, evidence.Target, incident.Write) (bool, error) {
-	return false, errRecorded
+func (Recorded) Arrived(context.Context, evidence.Target, incident.Write) (bool, string, error) {
+	return false, "", errRecorded
 }
 
 // transport answers the reads of a client from a bundle, and refuses the rest.

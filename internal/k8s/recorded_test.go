@@ -64,7 +64,7 @@ func TestARecordIsNeverWritten(t *testing.T) {
 	r := Recorded{Bundle: recordedBundle(), Now: time.Now}
 	_, applied := r.Apply(t.Context(), recordedTarget, incident.Write{}, incident.Actor{})
 	_, settled := r.Settle(t.Context(), recordedTarget, incident.Write{}, nil)
-	_, arrived := r.Arrived(t.Context(), recordedTarget, incident.Write{})
+	_, _, arrived := r.Arrived(t.Context(), recordedTarget, incident.Write{})
 	for name, err := range map[string]error{"apply": applied, "unchanged": r.Unchanged(t.Context(), recordedTarget, nil),
 		"settle": settled, "arrived": arrived} {
 		var refusal *incident.Refusal
