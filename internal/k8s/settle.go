@@ -2,7 +2,9 @@ package k8s
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,14 +41,29 @@ func (c *Cluster) Settle(ctx context.Context, target evidence.Target, write inci
 	return nil, nil
 }
 
-// wait asks until it is done, telling the newest word.
+// unanswering is the word while the API server does not answer: what was set
+// going goes on without it.
+const unanswering = "the API server does not answer; asking it again"
+
+// passing reports whether a read that has failed may be answered a moment later:
+// nobody has answered, or the API server could not.
+func passing(err error) bool {
+	var request *url.Error
+	return err != nil && !isRefusal(err) && (errors.As(err, &request) || uncertain(err))
+}
+
+// wait asks until it is done, telling the newest word. That the API server is
+// gone for a while says nothing about what is waited for.
 func (c *Cluster) wait(ctx context.Context, redactor *objectRedactor, progress func(string), ask func() (done bool, says string, err error)) error {
 	said := ""
 	ticker := time.NewTicker(settlePoll)
 	defer ticker.Stop()
 	for {
 		done, says, err := ask()
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case passing(err):
+			says = unanswering
+		case err != nil && ctx.Err() == nil:
 			return c.readable(redactor, err)
 		}
 		if says = redactor.Text(says); says != said && says != "" {

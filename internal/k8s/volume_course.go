@@ -177,12 +177,19 @@ func sendWork(ctx context.Context, c *Cluster, target evidence.Target, write inc
 
 // settleWork waits for the end of the work and removes its pod.
 func (c *Cluster) settleWork(ctx context.Context, target evidence.Target, write incident.Write, redactor *objectRedactor, progress func(string)) ([]string, error) {
-	pod, err := c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, write.Awaited.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, refuse("Pod %s is gone, and nobody knows whether its work was done. Look at the volume before the store is started.", write.Awaited.Name)
-	}
+	var pod *corev1.Pod
+	err := c.wait(ctx, redactor, progress, func() (done bool, says string, err error) {
+		pod, err = c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, write.Awaited.Name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			err = refuse("Pod %s is gone, and nobody knows whether its work was done. Look at the volume before the store is started.", write.Awaited.Name)
+		case err != nil:
+			err = fmt.Errorf("read pod %s: %w", write.Awaited.Name, err)
+		}
+		return err == nil, "", err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read pod %s: %w", write.Awaited.Name, err)
+		return nil, err
 	}
 	if pod.Labels[labelManagedBy] != fieldManager {
 		return nil, refuse("Pod %s is not the bot's own.", pod.Name)

@@ -47,19 +47,15 @@ func (c *Cluster) awaitWork(ctx context.Context, target evidence.Target, pod *co
 			return workOutput{}, refuse("The work on the volume has not ended within its time; the last word was: %s.", said)
 		case apierrors.IsNotFound(err) || err == nil && now.UID != pod.UID:
 			return workOutput{}, refuse("Pod %s was deleted by somebody before its work was done.", pod.Name)
-		case err != nil:
+		case err != nil && !passing(err):
 			return workOutput{}, fmt.Errorf("read pod %s: %w", pod.Name, err)
 		}
-		if now.Status.Phase == corev1.PodSucceeded || now.Status.Phase == corev1.PodFailed {
-			return c.endOfWork(ctx, target, now, redactor)
-		}
-		says, trouble := waitingWork(now)
-		if trouble && (time.Since(began) > workStart || says != "" && strings.HasPrefix(says, "its image")) {
-			return workOutput{}, refuse("Pod %s does not start: %s.", pod.Name, redactor.Text(says))
-		}
-		if now.Status.Phase == corev1.PodRunning {
-			if log, err := c.workLog(ctx, target, now.Name); err == nil {
-				says = readWork(redactor.Text(log)).last("step")
+		says := unanswering
+		if err == nil {
+			var output workOutput
+			ended := false
+			if output, says, ended, err = c.lookAtWork(ctx, target, now, redactor, time.Since(began) > workStart); ended {
+				return output, err
 			}
 		}
 		if says = redactor.Text(says); says != "" && says != said {
@@ -71,6 +67,27 @@ func (c *Cluster) awaitWork(ctx context.Context, target evidence.Target, pod *co
 		case <-ticker.C:
 		}
 	}
+}
+
+// lookAtWork tells whether the work has ended and what came of it, or its newest
+// step.
+func (c *Cluster) lookAtWork(ctx context.Context, target evidence.Target, pod *corev1.Pod, redactor *objectRedactor, late bool) (output workOutput, says string, ended bool, err error) {
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		if output, err = c.endOfWork(ctx, target, pod, redactor); passing(err) {
+			return workOutput{}, unanswering, false, nil
+		}
+		return output, "", true, err
+	}
+	says, trouble := waitingWork(pod)
+	if trouble && (late || strings.HasPrefix(says, "its image")) {
+		return workOutput{}, "", true, refuse("Pod %s does not start: %s.", pod.Name, redactor.Text(says))
+	}
+	if pod.Status.Phase == corev1.PodRunning {
+		if log, err := c.workLog(ctx, target, pod.Name); err == nil {
+			says = readWork(redactor.Text(log)).last("step")
+		}
+	}
+	return workOutput{}, says, false, nil
 }
 
 // waitingWork says what a pod that does not run yet waits for.
@@ -134,13 +151,17 @@ func (c *Cluster) removeWork(ctx context.Context, target evidence.Target, pod *c
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workGone)
 	defer cancel()
 	pods := c.Clients.CoreV1().Pods(target.Namespace)
-	err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		return fmt.Errorf("delete pod %s: %w", pod.Name, err)
-	}
+	options := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}
 	ticker := time.NewTicker(workPoll)
 	defer ticker.Stop()
-	for {
+	for told := false; ; {
+		if !told { // it is the bot's own pod, and this one alone: to ask again does no harm
+			err := pods.Delete(ctx, pod.Name, options)
+			if err != nil && !passing(err) && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+				return fmt.Errorf("delete pod %s: %w", pod.Name, err)
+			}
+			told = !passing(err)
+		}
 		now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && now.UID != pod.UID {
 			return nil
