@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,8 +18,16 @@ import (
 
 const changePassword = "rotate-password"
 
-// passwordArgs are those of rotate-password: none.
-type passwordArgs struct{}
+// rotatedAt is an annotation of the Secret that tells when the bot has put a new
+// password into it, and so whether it has: of the password itself nothing is
+// kept that could be compared.
+const rotatedAt = "redis-session-bot/rotated-at"
+
+// passwordArgs are those of rotate-password. At is filled in when the plan is
+// made.
+type passwordArgs struct {
+	At string `json:"at,omitempty"` // RFC 3339
+}
 
 // passwordChange puts a new password into the Secret. It is made in the moment
 // in which it is written and goes nowhere else: a plan cannot carry it, and its
@@ -27,15 +36,21 @@ func passwordChange() change {
 	return change{
 		says:     "puts a new random password into the Secret; nobody is shown it, and the old one is kept nowhere. Restart the store and the application after it",
 		validate: func(args json.RawMessage) error { return decodeArgs(args, &passwordArgs{}) },
-		resolve:  asIs,
-		about:    theSecret,
-		needs:    func(evidence.Target) []permission { return allow("list", "pods") },
-		edit: func(ctx context.Context, c *Cluster, target evidence.Target, object any, _ json.RawMessage) (edited, error) {
+		resolve: func(_ context.Context, c *Cluster, _ evidence.Target, _ json.RawMessage) (json.RawMessage, error) {
+			return json.Marshal(passwordArgs{c.Now().UTC().Format(time.RFC3339Nano)})
+		},
+		about: theSecret,
+		needs: func(evidence.Target) []permission { return allow("list", "pods") },
+		edit: func(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			secret, ok := object.(*corev1.Secret)
 			if !ok {
 				return edited{}, errors.New("rotate-password is about a Secret")
 			}
-			return c.rotate(ctx, target, secret)
+			var a passwordArgs
+			if err := decodeArgs(args, &a); err != nil {
+				return edited{}, err
+			}
+			return c.rotate(ctx, target, secret, a.At)
 		},
 	}
 }
@@ -45,7 +60,7 @@ func theSecret(target evidence.Target, _ json.RawMessage) objectName {
 	return objectName{kindSecret, target.Secret}
 }
 
-func (c *Cluster) rotate(ctx context.Context, target evidence.Target, secret *corev1.Secret) (edited, error) {
+func (c *Cluster) rotate(ctx context.Context, target evidence.Target, secret *corev1.Secret, at string) (edited, error) {
 	if secret.Immutable != nil && *secret.Immutable {
 		return edited{}, refuse("Secret %s is immutable: make a new one, and let the store and the application read that.", secret.Name)
 	}
@@ -59,6 +74,7 @@ func (c *Cluster) rotate(ctx context.Context, target evidence.Target, secret *co
 		secret.Data = map[string][]byte{}
 	}
 	secret.Data[target.SecretKey] = []byte(newPassword())
+	metav1.SetMetaDataAnnotation(&secret.ObjectMeta, rotatedAt, at)
 	e := edited{
 		title:    fmt.Sprintf("put a new random password into %s of Secret %s; nobody is shown it", target.SecretKey, secret.Name),
 		kubectl:  fmt.Sprintf("kubectl edit secret/%s -n %s", secret.Name, target.Namespace),

@@ -109,7 +109,8 @@ func contentHash(object any) (string, error) {
 	case *corev1.Service:
 		content = []any{o.Spec.Selector, o.Spec.Ports}
 	case *corev1.Secret:
-		return "", nil // what is written is made in the very moment, and kept nowhere
+		// What is written is made in the very moment and kept nowhere, not even its hash.
+		return o.Annotations[rotatedAt], nil
 	default:
 		return "", errUnknownObject
 	}
@@ -159,21 +160,24 @@ func diffOf(target evidence.Target, base, want any) (string, error) {
 
 // diffOfKeys says which keys of a Secret change, and nothing of their values.
 func diffOfKeys(before, after *corev1.Secret) string {
-	lines := func(values map[string][]byte, mark func(key string) string) string {
-		keys := make([]string, 0, len(values))
-		for key := range values {
+	lines := func(secret *corev1.Secret, mark func(key string) string) string {
+		keys := make([]string, 0, len(secret.Data))
+		for key := range secret.Data {
 			keys = append(keys, key)
 		}
 		sort.Strings(keys)
 		var b strings.Builder
+		if at, there := secret.Annotations[rotatedAt]; there {
+			fmt.Fprintf(&b, "annotation %s: %s\n", rotatedAt, at)
+		}
 		for _, key := range keys {
 			fmt.Fprintf(&b, "%s: %s\n", key, mark(key))
 		}
 		return b.String()
 	}
 	name := refOf(before).String()
-	return udiff.Unified(name, name, lines(before.Data, func(string) string { return redact.Mark }),
-		lines(after.Data, func(key string) string {
+	return udiff.Unified(name, name, lines(before, func(string) string { return redact.Mark }),
+		lines(after, func(key string) string {
 			if string(before.Data[key]) == string(after.Data[key]) {
 				return redact.Mark
 			}
