@@ -20,7 +20,7 @@ func (c *Cluster) Unchanged(ctx context.Context, target evidence.Target, writes 
 	redactor := c.redactor(ctx, target)
 	for _, write := range writes {
 		if _, err := c.fresh(ctx, target, write); err != nil {
-			return c.readable(redactor, err)
+			return c.notSent(redactor, err)
 		}
 	}
 	return nil
@@ -32,8 +32,10 @@ func (c *Cluster) fresh(ctx context.Context, target evidence.Target, write incid
 	switch write.Verb {
 	case incident.Create:
 		return nil, nil // its name is of this plan alone: a second one is refused by the API server
-	case incident.Delete, incident.Command:
-		return nil, c.samePod(ctx, target, write)
+	case incident.Delete:
+		return nil, c.stillBroken(ctx, target, write)
+	case incident.Command:
+		return nil, c.stillAsked(ctx, target, write)
 	}
 	object, err := c.objectOf(ctx, target, objectName{write.Object.Kind, write.Object.Name})
 	if err != nil {
@@ -49,15 +51,27 @@ func (c *Cluster) fresh(ctx context.Context, target evidence.Target, write incid
 	return object, nil
 }
 
-func (c *Cluster) samePod(ctx context.Context, target evidence.Target, write incident.Write) error {
+// samePod is the pod that a write was prepared against.
+func (c *Cluster) samePod(ctx context.Context, target evidence.Target, write incident.Write) (*corev1.Pod, error) {
 	pod, err := c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, write.Object.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) || err == nil && string(pod.UID) != write.Base {
-		return &incident.Drift{Object: write.Object, Says: fmt.Sprintf("pod %s is not the one that this plan was made for", write.Object.Name)}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, &incident.Drift{Object: write.Object, Says: fmt.Sprintf("pod %s is gone since this plan was made", write.Object.Name)}
+	case err != nil:
+		return nil, fmt.Errorf("read pod %s: %w", write.Object.Name, err)
+	case string(pod.UID) != write.Base:
+		return nil, &incident.Drift{Object: write.Object, Says: fmt.Sprintf("pod %s is not the one that this plan was made for", write.Object.Name)}
 	}
-	if err != nil {
-		return fmt.Errorf("read pod %s: %w", write.Object.Name, err)
+	return pod, nil
+}
+
+// stillBroken refuses to delete a pod of the store that serves the sessions by now.
+func (c *Cluster) stillBroken(ctx context.Context, target evidence.Target, write incident.Write) error {
+	pod, err := c.samePod(ctx, target, write)
+	if err == nil && podReady(pod) && isStore(pod, target) {
+		err = &incident.Drift{Object: write.Object, Says: fmt.Sprintf("pod %s has become ready since this plan was made, and serves the sessions now", pod.Name)}
 	}
-	return nil
+	return err
 }
 
 // whoChanged names the last writer of an object, from its managed fields.
@@ -119,73 +133,6 @@ func (c *Cluster) Apply(ctx context.Context, target evidence.Target, write incid
 	return fingerprint(written)
 }
 
-// Arrived tells whether a write is in the cluster now: see incident.Cluster.
-func (c *Cluster) Arrived(ctx context.Context, target evidence.Target, write incident.Write) (bool, error) {
-	switch write.Verb {
-	case incident.Delete:
-		err := c.samePod(ctx, target, write)
-		var drift *incident.Drift
-		return errors.As(err, &drift), ignoreDrift(err)
-	case incident.Create:
-		var err error
-		if write.Object.Kind == kindClaim {
-			_, err = c.Clients.CoreV1().PersistentVolumeClaims(target.Namespace).Get(ctx, write.Object.Name, metav1.GetOptions{})
-		} else {
-			_, err = c.Clients.CoreV1().Pods(target.Namespace).Get(ctx, write.Object.Name, metav1.GetOptions{})
-		}
-		if apierrors.IsNotFound(err) {
-			return false, nil
-		}
-		return err == nil, err
-	case incident.Command:
-		return false, refuse("A command to the running server leaves no trace in the cluster.")
-	}
-	object, err := c.objectOf(ctx, target, objectName{write.Object.Kind, write.Object.Name})
-	if err != nil {
-		return false, err
-	}
-	now, err := fingerprint(object)
-	if err != nil || now == write.Base {
-		return false, err
-	}
-	is, err := c.isWanted(ctx, target, object, write)
-	if err == nil && !is {
-		err = refuse("%s is neither as it was nor as the plan would have it.", write.Object.Name)
-	}
-	return is, err
-}
-
-// isWanted reports whether an object is as a write would have it: by its
-// content, or, where the API server has filled in what the write left out, since
-// making the edits once more changes nothing.
-func (c *Cluster) isWanted(ctx context.Context, target evidence.Target, object any, write incident.Write) (bool, error) {
-	has, err := contentHash(object)
-	if err != nil || has == write.Want || has == "" {
-		return has != "" && err == nil, err
-	}
-	again := deepCopy(object)
-	for _, one := range write.Changes {
-		change, known := changes()[one.Kind]
-		if !known || change.edit == nil {
-			return false, nil
-		}
-		if _, err := change.edit(ctx, c, target, again, one.Args); err != nil {
-			return false, nil // it cannot be made of this object: it is another one
-		}
-	}
-	after, err := contentHash(again)
-	return err == nil && after == has, err
-}
-
-// ignoreDrift keeps every other error.
-func ignoreDrift(err error) error {
-	var drift *incident.Drift
-	if errors.As(err, &drift) {
-		return nil
-	}
-	return err
-}
-
 // update sends an object with the resourceVersion that it was read with.
 func (c *Cluster) update(ctx context.Context, target evidence.Target, object any, dry bool) (any, error) {
 	options := metav1.UpdateOptions{FieldManager: fieldManager}
@@ -215,7 +162,7 @@ func (c *Cluster) notSent(redactor *objectRedactor, err error) error {
 	if errors.As(err, &drift) || errors.As(err, &refusal) {
 		return err
 	}
-	return &incident.Refusal{Says: "The cluster could not be read before the write: " + reason(err), Err: err}
+	return &incident.Refusal{Says: "The cluster could not be read: " + redactor.Text(reason(err)) + ".", Err: err}
 }
 
 // sent sorts the answer to a write: an answer of the API server's means that

@@ -59,6 +59,15 @@ type change struct {
 	// send sends a write of the course whose verb is create or command. Its
 	// errors are those of incident.Cluster's Apply.
 	send func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, args json.RawMessage) error
+	// stands reads, for a write whose verb is command, where the running server
+	// in a pod stands: it has a precondition, as every other write does.
+	stands func(pod string, asked evidence.Redis, args json.RawMessage) (standing, error)
+}
+
+// standing is what the running server shows of a command to it.
+type standing struct {
+	there   bool   // what the command makes of it is there
+	changed string // why the command is not to be sent any more; "" where it may be
 }
 
 // objectName names one object of the target's namespace.

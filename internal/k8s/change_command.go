@@ -3,12 +3,11 @@ package k8s
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"path"
-	"strconv"
 	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
@@ -40,13 +39,24 @@ func (k keeping) words() []string {
 	return []string{"BGSAVE"}
 }
 
-// keepArgs are those of keep-data.
+// keepArgs are those of keep-data. Saved is filled in when the plan is made: the
+// time of the last snapshot, as the server tells it.
 type keepArgs struct {
-	With string `json:"with"` // a keeping
+	With  string `json:"with"` // a keeping
+	Saved string `json:"saved,omitempty"`
 }
 
-// promoteArgs are those of promote: none.
-type promoteArgs struct{}
+// stands: a snapshot that was written since does not keep anybody from writing
+// another one.
+func (a keepArgs) stands(pod string, asked evidence.Redis) standing {
+	if keeping(a.With) == keepSnapshot {
+		return standing{there: asked.Info["rdb_bgsave_in_progress"] == "1" || asked.Info["rdb_last_save_time"] != a.Saved}
+	}
+	if asked.Info["aof_enabled"] == "1" {
+		return standing{there: true, changed: "the append-only file of " + pod + " is on already"}
+	}
+	return standing{}
+}
 
 // killScriptArgs are those of kill-script: none.
 type killScriptArgs struct{}
@@ -80,7 +90,24 @@ func keepChange() change {
 				p.fromDisk = true
 				return nil, p.onlyWithAppendOnly(ctx, server)
 			}
-			return []incident.Write{p.keepWrite(server.pod.Name, string(server.pod.UID), keeping(a.With))}, nil
+			asked := p.Prober.Probe(ctx, server.forward.Dial, server.password)
+			if len(asked.Info) < 2 {
+				return nil, unasked(server.pod.Name, asked)
+			}
+			if stands := (keepArgs{With: a.With}).stands(server.pod.Name, asked); stands.changed != "" {
+				return nil, refuse("%s: there is nothing to do.", upper(stands.changed))
+			}
+			return []incident.Write{p.keepWrite(server.pod.Name, string(server.pod.UID), keepArgs{a.With, asked.Info["rdb_last_save_time"]})}, nil
+		},
+		stands: func(pod string, asked evidence.Redis, args json.RawMessage) (standing, error) {
+			var a keepArgs
+			if err := decodeArgs(args, &a); err != nil {
+				return standing{}, err
+			}
+			if len(asked.Info) < 2 {
+				return standing{}, unasked(pod, asked)
+			}
+			return a.stands(pod, asked), nil
 		},
 		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, args json.RawMessage) error {
 			var a keepArgs
@@ -113,14 +140,15 @@ func (p *planner) onlyWithAppendOnly(ctx context.Context, server *server) error 
 }
 
 // keepWrite makes the server in a pod write down what it holds.
-func (p *planner) keepWrite(pod, uid string, with keeping) incident.Write {
+func (p *planner) keepWrite(pod, uid string, args keepArgs) incident.Write {
+	with := keeping(args.With)
 	title := "write a snapshot of what " + pod + " holds, and wait until it is whole"
 	kept := "the snapshot stays on the volume"
 	if with == keepAppendOnly {
 		title = "switch the append-only file on in the running " + pod + ", and wait until all that it holds is written"
 		kept = "the append-only file stays on; it does no harm"
 	}
-	write := p.commandWrite(pod, uid, title, newChange(changeKeep, keepArgs{string(with)}), with.words()...)
+	write := p.commandWrite(pod, uid, title, newChange(changeKeep, args), with.words()...)
 	write.NoUndo, write.Await, write.Awaited = kept, incident.Saved, write.Object
 	return write
 }
@@ -139,6 +167,9 @@ func (c *Cluster) saved(ctx context.Context, target evidence.Target, write incid
 		return false, "", err
 	}
 	server, err := c.serverIn(ctx, target, write.Awaited.Name)
+	if err != nil && !isRefusal(err) && !apierrors.IsNotFound(err) {
+		return false, "the server cannot be reached; asking it again", nil // its pod is there, and it goes on writing
+	}
 	if err != nil {
 		return false, "", err
 	}
@@ -174,106 +205,6 @@ func savedIn(with keeping, info map[string]string) (done bool, says string, fail
 	return true, "the snapshot is whole", false
 }
 
-func promoteChange() change {
-	return change{
-		says:     "makes a replica the master (`REPLICAOF NO ONE`): it takes writes from then on, and keeps what it holds",
-		validate: noArgs,
-		resolve:  asIs,
-		needs:    commandsServer,
-		course: func(ctx context.Context, p *planner, _ json.RawMessage) ([]incident.Write, error) {
-			return p.promotion(ctx)
-		},
-		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, _ json.RawMessage) error {
-			return c.command(ctx, target, write, "REPLICAOF", "NO", "ONE")
-		},
-	}
-}
-
-// promotion is the write that makes the replica a master.
-func (p *planner) promotion(ctx context.Context) ([]incident.Write, error) {
-	server, err := p.serverOf(ctx, p.target)
-	if err != nil {
-		return nil, err
-	}
-	defer server.Close()
-	asked := p.Prober.Probe(ctx, server.forward.Dial, server.password)
-	host, port := asked.Info["master_host"], asked.Info["master_port"]
-	switch {
-	case asked.Info["role"] == "":
-		return nil, refuse("%s does not say whether it is a replica: %s.", server.pod.Name, asked.Error)
-	case asked.Info["role"] != "slave" || host == "":
-		return nil, refuse("%s is no replica: there is nothing to promote. Run the diagnosis again.", server.pod.Name)
-	case asked.Info["master_link_status"] == "up":
-		p.warnings = append(p.warnings, fmt.Sprintf("the link to the master %s is up: two masters take writes from now on, and drift apart. Send every client here first", host))
-	case asked.Info["master_sync_in_progress"] == "1":
-		return nil, refuse("%s is just taking over what its master %s holds. Wait until that has ended.", server.pod.Name, host)
-	}
-	write := p.commandWrite(server.pod.Name, string(server.pod.UID), fmt.Sprintf("make %s the master: it stops following %s", server.pod.Name, net.JoinHostPort(host, port)),
-		newChange(changePromote, promoteArgs{}), "REPLICAOF", "NO", "ONE")
-	write.Undo = []runbook.Change{newChange(changeReplicate, replicateArgs{host, port})}
-	if asked.Keys >= 0 {
-		p.holds = incident.Holds{Now: asked.Keys, After: asked.Keys, Says: []string{fmt.Sprintf("It goes on with the %s that it holds now; what its master alone had is not in it.", sessions(asked.Keys))}}
-	}
-	return []incident.Write{write}, nil
-}
-
-// replicateArgs name a master. The port is text, as INFO gives it.
-type replicateArgs struct {
-	Host string `json:"host"`
-	Port string `json:"port"`
-}
-
-func (a replicateArgs) validate() error {
-	if a.Host == "" || strings.ContainsAny(a.Host, " \t\r\n") {
-		return errors.New("name the master's host")
-	}
-	if port, err := strconv.Atoi(a.Port); !placeholder(a.Port) && (err != nil || port < 1 || port > 65535) {
-		return fmt.Errorf("port %q is none", a.Port)
-	}
-	return nil
-}
-
-func replicateChange() change {
-	read := func(args json.RawMessage) (a replicateArgs, err error) {
-		if err := decodeArgs(args, &a); err != nil {
-			return a, err
-		}
-		return a, a.validate()
-	}
-	return change{
-		says: "makes the server a replica (`REPLICAOF host port`): everything that it holds is replaced by what the master holds",
-		validate: func(args json.RawMessage) error {
-			_, err := read(args)
-			return err
-		},
-		resolve: asIs,
-		needs:   commandsServer,
-		course: func(ctx context.Context, p *planner, args json.RawMessage) ([]incident.Write, error) {
-			a, err := read(args)
-			if err != nil {
-				return nil, err
-			}
-			server, err := p.serverOf(ctx, p.target)
-			if err != nil {
-				return nil, err
-			}
-			defer server.Close()
-			write := p.commandWrite(server.pod.Name, string(server.pod.UID), fmt.Sprintf("make %s a replica of %s", server.pod.Name, net.JoinHostPort(a.Host, a.Port)),
-				newChange(changeReplicate, a), "REPLICAOF", a.Host, a.Port)
-			write.Undo = []runbook.Change{newChange(changePromote, promoteArgs{})}
-			p.cautions = append(p.cautions, fmt.Sprintf("Everything that %s holds is replaced by what %s holds, once that answers; until then it takes no writes.", server.pod.Name, a.Host))
-			return []incident.Write{write}, nil
-		},
-		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, args json.RawMessage) error {
-			a, err := read(args)
-			if err != nil {
-				return err
-			}
-			return c.command(ctx, target, write, "REPLICAOF", a.Host, a.Port)
-		},
-	}
-}
-
 func killScriptChange() change {
 	return change{
 		says:     "ends the script that holds the server up, which the server itself refuses where the script has written (`SCRIPT KILL`)",
@@ -297,10 +228,24 @@ func killScriptChange() change {
 			p.holds = incident.Holds{Now: -1, After: -1, Says: []string{"It is not restarted and keeps what it holds; how much that is cannot be asked while the script runs."}}
 			return []incident.Write{write}, nil
 		},
+		stands: func(pod string, asked evidence.Redis, _ json.RawMessage) (standing, error) {
+			if strings.HasPrefix(asked.Error, "BUSY") {
+				return standing{}, nil
+			}
+			if len(asked.Info) < 2 {
+				return standing{}, unasked(pod, asked)
+			}
+			return standing{there: true, changed: "no script holds " + pod + " up any more"}, nil
+		},
 		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, _ json.RawMessage) error {
 			return c.command(ctx, target, write, "SCRIPT", "KILL")
 		},
 	}
+}
+
+// unasked says of a server that it does not tell how it stands.
+func unasked(pod string, asked evidence.Redis) error {
+	return refuse("%s does not answer now: %s.", pod, strings.TrimSuffix(asked.Error, "."))
 }
 
 // noArgs is the validator of a change without arguments.

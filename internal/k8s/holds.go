@@ -36,7 +36,7 @@ func (p *planner) foresee(ctx context.Context, writes []incident.Write) []incide
 	if promise.first == "" {
 		return writes
 	}
-	keep := p.keepWrite(server.pod.Name, string(server.pod.UID), promise.first)
+	keep := p.keepWrite(server.pod.Name, string(server.pod.UID), keepArgs{string(promise.first), facts.saved})
 	p.warnings = append(p.warnings, "for that file Redis makes a copy of itself, which takes memory: look at its headroom")
 	return append([]incident.Write{keep}, writes...)
 }
@@ -136,7 +136,7 @@ func (p *planner) ask(ctx context.Context, server *server, f *storeFacts) {
 		f.unknown = p.redactor.Text("The running server does not say how it keeps its data: " + err.Error() + ".")
 		return
 	}
-	f.keys = asked.Keys
+	f.keys, f.saved = asked.Keys, asked.Info["rdb_last_save_time"]
 	f.loading = asked.Info["loading"] == "1"
 	f.linked = asked.Info["master_link_status"] == "up"
 	f.used, _ = strconv.ParseInt(asked.Info["used_memory"], 10, 64) // 0: not known

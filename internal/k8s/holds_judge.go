@@ -29,6 +29,7 @@ type storeFacts struct {
 	used     int64  // bytes of memory that the keys take; 0 when not known
 	fromDisk bool   // somebody wants what is on the volume, not what is in memory
 	pod      string // that was asked
+	saved    string // when it has written its last snapshot, as it tells it
 }
 
 // onDisk is what a start loads of the files as they are on the volume now.

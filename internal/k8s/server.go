@@ -58,6 +58,51 @@ func (c *Cluster) serverOn(ctx context.Context, target evidence.Target, pod *cor
 // Close ends the way.
 func (s *server) Close() { s.forward.Close() }
 
+// stillAsked refuses a command where its pod is another one, or the server in it
+// is not what the plan was made for.
+func (c *Cluster) stillAsked(ctx context.Context, target evidence.Target, write incident.Write) error {
+	if _, err := c.samePod(ctx, target, write); err != nil {
+		return err
+	}
+	stands, err := c.standing(ctx, target, write)
+	if err == nil && stands.changed != "" {
+		err = &incident.Drift{Object: write.Object, Says: stands.changed + "; this plan was made before that"}
+	}
+	return err
+}
+
+// obeyed reports whether the running server shows what a command makes of it.
+func (c *Cluster) obeyed(ctx context.Context, target evidence.Target, write incident.Write) (bool, error) {
+	_, err := c.samePod(ctx, target, write)
+	var drift *incident.Drift
+	if errors.As(err, &drift) {
+		return false, refuse("%s. What its server was told went with it.", upper(drift.Says))
+	}
+	if err != nil {
+		return false, err
+	}
+	stands, err := c.standing(ctx, target, write)
+	if err == nil && !stands.there && stands.changed != "" {
+		err = refuse("%s.", upper(stands.changed))
+	}
+	return stands.there, err
+}
+
+// standing asks the server that a command goes to where it stands.
+func (c *Cluster) standing(ctx context.Context, target evidence.Target, write incident.Write) (standing, error) {
+	one := write.Changes[0]
+	change, known := changes()[one.Kind]
+	if !known || change.stands == nil {
+		return standing{}, refuse("There is no command %q.", one.Kind)
+	}
+	server, err := c.serverIn(ctx, target, write.Object.Name)
+	if err != nil {
+		return standing{}, err
+	}
+	defer server.Close()
+	return change.stands(server.pod.Name, c.Prober.Probe(ctx, server.forward.Dial, server.password), one.Args)
+}
+
 // refusedBy reports whether an error is the server's own answer, so that
 // nothing has happened.
 func refusedBy(err error) bool {
