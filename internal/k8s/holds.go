@@ -203,5 +203,8 @@ func sentenceOf(err error) string {
 	if isRefusal(err) {
 		return err.Error()
 	}
+	if says := sentenceOfLacking(err); says != "" {
+		return upper(says) + "."
+	}
 	return reason(err) + "."
 }

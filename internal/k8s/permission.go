@@ -3,7 +3,6 @@ package k8s
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -161,13 +159,13 @@ func rulesOf(missing []permission) string {
 // notAuthorized is how every authorizer of the API server ends its refusal.
 var notAuthorized = regexp.MustCompile(`cannot (\w+) resource "([\w./-]+)" in API group "([\w.-]*)"( in the namespace| at the cluster scope)?`)
 
-// lacking reads from an error which permission is missing.
+// lacking reads from an error which permission is missing. Of a stream that was
+// refused only the text is left.
 func lacking(err error) (permission, bool) {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || !apierrors.IsForbidden(err) {
+	if isRefusal(err) || !isForbidden(err) {
 		return permission{}, false
 	}
-	found := notAuthorized.FindStringSubmatch(status.Status().Message)
+	found := notAuthorized.FindStringSubmatch(err.Error())
 	if found == nil {
 		return permission{}, false
 	}

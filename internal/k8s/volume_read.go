@@ -154,6 +154,9 @@ func whyUnread(redactor *objectRedactor, err error) string {
 	if errors.As(err, &refusal) {
 		return refusal.Says
 	}
+	if says := sentenceOfLacking(err); says != "" {
+		return says
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		return redactor.Text(status.Status().Message)
