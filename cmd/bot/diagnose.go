@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/commands"
 	"redis-session-bot/internal/config"
 	"redis-session-bot/internal/evidence"
@@ -123,7 +124,28 @@ func printDiagnosis(out io.Writer, book *runbook.Runbook, s *incident.Service, d
 	if terminal.Healthy(book, d.Incident.Verdict) {
 		return nil
 	}
+	if unread := unread(d.Incident); len(unread) > 0 {
+		return exit{exitNoCluster, fmt.Errorf("no cause can be named, since this is not known: %s", strings.Join(unread, ", "))}
+	}
 	return exit{exitProblem, nil}
+}
+
+// unread names the steps that nothing is known for, where nothing failed and
+// no cause is found either: that is no problem found, and no clean bill.
+func unread(inc incident.Incident) []string {
+	if len(inc.Verdict.Causes) > 0 {
+		return nil
+	}
+	var titles []string
+	for _, step := range inc.Steps {
+		switch step.Status {
+		case checks.Fail:
+			return nil
+		case checks.Unknown:
+			titles = append(titles, strings.ToLower(step.Title))
+		}
+	}
+	return titles
 }
 
 // chooseTarget takes the named target, the first without a name, and lets the

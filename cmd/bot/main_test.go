@@ -57,20 +57,21 @@ func TestExitCodes(t *testing.T) {
 		args []string
 		code int
 	}{
-		"the compiled-in runbook":  {[]string{"lint"}, 0},
-		"a bad runbook":            {[]string{"lint", bad}, exitUsage},
-		"a runbook that is not":    {[]string{"lint", "nowhere.md"}, exitUsage},
-		"a healthy bundle":         {[]string{"diagnose", "--from", bundle}, 0},
-		"no bundle":                {[]string{"diagnose", "--from", t.TempDir()}, exitUsage},
-		"another format":           {[]string{"diagnose", "-o", "xml"}, exitUsage},
-		"an unknown target":        {[]string{"diagnose", "moon"}, exitUsage},
-		"an unknown flag":          {[]string{"diagnose", "--nope"}, exitUsage},
-		"bad config":               {[]string{"diagnose", "--config", badConfig}, exitUsage},
-		"no API server":            {[]string{"diagnose", "--kubeconfig", nothing}, exitNoCluster},
-		"serving without a token":  {[]string{"serve"}, exitUsage},
-		"an unknown command":       {[]string{"dance"}, exitUsage},
-		"the version":              {[]string{"--version"}, 0},
-		"a bundle saved elsewhere": {[]string{"diagnose", "--from", bundle, "--save", filepath.Join(t.TempDir(), "copy")}, 0},
+		"the compiled-in runbook":    {[]string{"lint"}, 0},
+		"a bad runbook":              {[]string{"lint", bad}, exitUsage},
+		"a runbook that is not":      {[]string{"lint", "nowhere.md"}, exitUsage},
+		"a healthy bundle":           {[]string{"diagnose", "--from", bundle}, 0},
+		"a bundle of nearly nothing": {[]string{"diagnose", "--from", nearlyNothing(t)}, exitNoCluster},
+		"no bundle":                  {[]string{"diagnose", "--from", t.TempDir()}, exitUsage},
+		"another format":             {[]string{"diagnose", "-o", "xml"}, exitUsage},
+		"an unknown target":          {[]string{"diagnose", "moon"}, exitUsage},
+		"an unknown flag":            {[]string{"diagnose", "--nope"}, exitUsage},
+		"bad config":                 {[]string{"diagnose", "--config", badConfig}, exitUsage},
+		"no API server":              {[]string{"diagnose", "--kubeconfig", nothing}, exitNoCluster},
+		"serving without a token":    {[]string{"serve"}, exitUsage},
+		"an unknown command":         {[]string{"dance"}, exitUsage},
+		"the version":                {[]string{"--version"}, 0},
+		"a bundle saved elsewhere":   {[]string{"diagnose", "--from", bundle, "--save", filepath.Join(t.TempDir(), "copy")}, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +80,16 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nearlyNothing is a bundle that names no cause and is no clean bill.
+func nearlyNothing(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "probes.json"), []byte(`{"redis":[{"pod":"redis-session-0","ok":true}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestDiagnosisAsJSONHasTheAgreedShape(t *testing.T) {

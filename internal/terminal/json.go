@@ -50,7 +50,7 @@ type cause struct {
 }
 
 // JSON writes a diagnosis as one object. Where the evidence names no cause,
-// the verdict's scenario is empty.
+// the verdict's scenario is empty, and its reasons say what is not known.
 func JSON(out io.Writer, book *runbook.Runbook, d incident.Diagnosis) error {
 	printed := diagnosis{Runbook: book.Command, Target: d.Incident.Target.String(), At: d.At, Healthy: Healthy(book, d.Incident.Verdict),
 		Steps: []step{}, Ranked: []cause{}}
@@ -64,7 +64,7 @@ func JSON(out io.Writer, book *runbook.Runbook, d incident.Diagnosis) error {
 	for _, c := range d.Incident.Verdict.Causes {
 		printed.Ranked = append(printed.Ranked, cause{c.Scenario, c.Confidence, strs(c.Because)})
 	}
-	printed.Verdict = verdict{Title: "No cause found", Because: []string{}}
+	printed.Verdict = verdict{Title: "No cause found", Because: strs(d.Incident.Verdict.Unknown)}
 	if len(d.Incident.Verdict.Causes) > 0 {
 		first := d.Incident.Verdict.Causes[0]
 		printed.Verdict = verdict{first.Scenario, first.Title, first.Confidence, strs(first.Because)}
