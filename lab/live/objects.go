@@ -2,7 +2,13 @@ package live
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,4 +68,42 @@ func (p *Patient) Settled() time.Time {
 		}
 	}
 	return newest
+}
+
+// Folder is the folder of the store's volume on this machine.
+func (p *Patient) Folder() string {
+	p.T.Helper()
+	claim, err := p.Copy.Claim(p.T.Context())
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	volume, err := p.Copy.Clients.CoreV1().PersistentVolumes().Get(p.T.Context(), claim.Spec.VolumeName, metav1.GetOptions{})
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	return volume.Spec.HostPath.Path
+}
+
+// Files are the store's own files on its volume, by what is in them; what a plan
+// has kept beside them is not among them.
+func (p *Patient) Files() map[string]string {
+	p.T.Helper()
+	folder, all := p.Folder(), map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			if err == nil && strings.HasPrefix(entry.Name(), "backup-") {
+				return filepath.SkipDir
+			}
+			return err
+		}
+		data, err := os.ReadFile(path)
+		sum := sha256.Sum256(data)
+		name, _ := filepath.Rel(folder, path)
+		all[name] = fmt.Sprintf("%d bytes, %s", len(data), hex.EncodeToString(sum[:]))
+		return err
+	})
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	return all
 }

@@ -18,20 +18,26 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// account is the ServiceAccount that the bot acts as in a patient's namespace.
-const account = "redis-session-bot"
+// Account is the ServiceAccount that the bot acts as in a patient's namespace.
+const Account = "redis-session-bot"
 
 // Grants are the manifests that `bot rbac` prints for the patient.
 func (p *Patient) Grants() []runtime.Object {
 	p.T.Helper()
-	command := exec.CommandContext(p.T.Context(), p.Bot, "rbac", "-n", p.Namespace, "--service-account", p.Namespace+"/"+account)
+	command := exec.CommandContext(p.T.Context(), p.Bot, "rbac", "-n", p.Namespace, "--service-account", p.Namespace+"/"+Account)
 	command.Dir, command.Stderr = p.T.TempDir(), os.Stderr
 	output, err := command.Output()
 	if err != nil {
 		p.T.Fatalf("bot rbac: %v", err)
 	}
+	return p.Manifests(output)
+}
+
+// Manifests reads the objects of a YAML file.
+func (p *Patient) Manifests(text []byte) []runtime.Object {
+	p.T.Helper()
 	var all []runtime.Object
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(output)))
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
@@ -42,7 +48,7 @@ func (p *Patient) Grants() []runtime.Object {
 		}
 		object, _, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
 		if err != nil {
-			p.T.Fatalf("bot rbac prints no manifest: %v\n%s", err, document)
+			p.T.Fatalf("no manifest: %v\n%s", err, document)
 		}
 		all = append(all, object)
 	}
@@ -86,7 +92,7 @@ func (p *Patient) asAccount() {
 	p.T.Helper()
 	p.Grant(p.Grants())
 	p.T.Cleanup(func() { // the namespace takes the rest with it
-		rbac, name := p.Copy.Clients.RbacV1(), p.Namespace+":"+account
+		rbac, name := p.Copy.Clients.RbacV1(), p.Namespace+":"+Account
 		err := errors.Join(rbac.ClusterRoles().Delete(context.Background(), name, metav1.DeleteOptions{}),
 			rbac.ClusterRoleBindings().Delete(context.Background(), name, metav1.DeleteOptions{}))
 		if err != nil {
@@ -98,7 +104,7 @@ func (p *Patient) asAccount() {
 		p.T.Fatal(err)
 	}
 	for _, user := range config.AuthInfos {
-		user.Impersonate = "system:serviceaccount:" + p.Namespace + ":" + account
+		user.Impersonate = "system:serviceaccount:" + p.Namespace + ":" + Account
 		// The API server adds these groups to every ServiceAccount.
 		user.ImpersonateGroups = []string{"system:serviceaccounts", "system:serviceaccounts:" + p.Namespace, "system:authenticated"}
 	}

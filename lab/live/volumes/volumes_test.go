@@ -3,11 +3,8 @@
 package volumes
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,15 +48,7 @@ func admit(t *testing.T, name, shape string) *ward {
 	w := &ward{Patient: p, target: evidence.Target{Namespace: p.Namespace, Workload: workload.Redis, Container: workload.RedisContainer,
 		Config: workload.RedisConfig, ConfigKey: workload.RedisConfigKey, Secret: workload.Secrets, SecretKey: workload.PasswordKey}}
 	w.cluster = &k8s.Cluster{Clients: kubernetes.NewForConfigOrDie(config), REST: config, Now: time.Now}
-	claim, err := p.Copy.Claim(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	volume, err := w.cluster.Clients.CoreV1().PersistentVolumes().Get(t.Context(), claim.Spec.VolumeName, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.folder = volume.Spec.HostPath.Path
+	w.folder = p.Folder()
 	return w
 }
 
@@ -146,29 +135,6 @@ func (w *ward) tidy() {
 	}
 }
 
-// files are the store's own files on the volume, by what is in them.
-func (w *ward) files() map[string]string {
-	w.T.Helper()
-	all := map[string]string{}
-	err := filepath.WalkDir(w.folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			if err == nil && strings.HasPrefix(entry.Name(), "backup-") {
-				return filepath.SkipDir
-			}
-			return err
-		}
-		data, err := os.ReadFile(path)
-		sum := sha256.Sum256(data)
-		name, _ := filepath.Rel(w.folder, path)
-		all[name] = fmt.Sprintf("%d bytes, %s", len(data), hex.EncodeToString(sum[:]))
-		return err
-	})
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	return all
-}
-
 // inStore runs a shell line in the store's container.
 func (w *ward) inStore(line string) string {
 	w.T.Helper()
@@ -207,7 +173,7 @@ func TestRepair(t *testing.T) {
 		t.Run(shape, func(t *testing.T) {
 			w := admit(t, "aof", shape)
 			w.doBreak("corrupt-aof")
-			before, size := w.files(), w.incremental()
+			before, size := w.Files(), w.incremental()
 			prepared, err := w.prepare(change("repair-aof", `{}`))
 			if err != nil {
 				t.Fatal(err)
@@ -224,7 +190,7 @@ func TestRepair(t *testing.T) {
 				t.Errorf("%s were cut, and %q was announced", announced, prepared.Cautions[0])
 			}
 			w.undo(prepared)
-			if diff := cmp.Diff(before, w.files()); diff != "" {
+			if diff := cmp.Diff(before, w.Files()); diff != "" {
 				t.Errorf("after the undo (-before +after):\n%s", diff)
 			}
 		})
@@ -270,7 +236,7 @@ func TestSnapshot(t *testing.T) {
 			w := admit(t, "rdb", shape)
 			w.inStore("for i in 1 2 3 4 5 6 7 8; do redis-cli -e SET session:kept-$i x >/dev/null; done; redis-cli -e SAVE && cp /data/dump.rdb /data/yesterday.rdb && head -c 100 /data/dump.rdb > /data/torn.rdb")
 			w.doBreak("corrupt-rdb")
-			before := w.files()
+			before := w.Files()
 			if _, err := w.prepare(change("restore-backup", `{"from":"torn.rdb"}`)); err == nil || !strings.Contains(err.Error(), "would not load") {
 				t.Errorf("a backup that does not load: %v", err)
 			}
@@ -286,7 +252,7 @@ func TestSnapshot(t *testing.T) {
 				t.Errorf("%s of 8 sessions of the backup are there", kept)
 			}
 			w.undo(restored)
-			if diff := cmp.Diff(before, w.files()); diff != "" {
+			if diff := cmp.Diff(before, w.Files()); diff != "" {
 				t.Errorf("after the undo (-before +after):\n%s", diff)
 			}
 			empty, err := w.prepare(change("set-data-aside", `{}`))
@@ -301,7 +267,7 @@ func TestSnapshot(t *testing.T) {
 				t.Errorf("%s sessions in an empty store", kept)
 			}
 			w.undo(empty)
-			if diff := cmp.Diff(before, w.files()); diff != "" {
+			if diff := cmp.Diff(before, w.Files()); diff != "" {
 				t.Errorf("after the undo (-before +after):\n%s", diff)
 			}
 		})
