@@ -34,6 +34,8 @@ var mayImport = map[string][]string{
 	"internal/slack/slacktest/blockkit": {},
 	"internal/slack/slacktest/page":     {},
 	"internal/slack/slacktest/browser":  {},
+	"internal/page":                     {"internal/incident", "internal/redact"},
+	"internal/page/pagetest":            {},
 	"internal/terminal":                 {"internal/commands", "internal/incident", "internal/runbook", "internal/checks"},
 	"internal/telemetry":                {"internal/commands", "internal/incident", "internal/evidence"},
 	"internal/store/memory":             {"internal/incident", "internal/evidence"},
