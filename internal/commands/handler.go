@@ -18,6 +18,7 @@ import (
 // Handler turns requests into calls on incidents.
 type Handler struct {
 	Incidents *incident.Service
+	Stores    Stores            // nil: no store can be audited
 	Command   string            // name of the slash command, without the slash
 	Targets   []evidence.Target // the first is the default
 	Approvers []string          // who may apply a plan, as config names them
@@ -32,11 +33,11 @@ type verb struct {
 }
 
 func (h *Handler) verbs() []verb {
-	return []verb{
+	return append([]verb{
 		{"diagnose", "walk the runbook's diagnosis (`diagnose TARGET` for another target)", h.diagnose},
 		{"status", "what is open, and where it stands", h.status},
 		{"help", "this text", h.help},
-	}
+	}, h.storeVerbs()...)
 }
 
 // Handle answers one request. What a request sets going shows in the
