@@ -60,6 +60,9 @@ type Incident struct {
 	Timeline []Entry           `json:"timeline"`
 	ClosedAt time.Time         `json:"closedAt,omitzero"`
 
+	Escalation Escalation `json:"escalation,omitzero"`
+	Link       string     `json:"link,omitempty"` // to its message, for people who are not there yet
+
 	// Shown maps the key of a message to where the chat put it. Only the
 	// package that shows the incident reads or writes it.
 	Shown map[string]string `json:"shown"`

@@ -136,3 +136,16 @@ type Roles interface {
 	// error when it cannot be known (which is a no, too).
 	Allows(ctx context.Context, actor Actor, role Role) error
 }
+
+// Pager reaches people outside of the incident's own messages. Packages page
+// and slack fill it.
+type Pager interface {
+	// Call tells a receiver and returns once it has taken it, with what the
+	// receiver calls it (ref, may be ""). Repeats of one Key are one incident
+	// there. The error holds nothing secret, since people read it; it is
+	// ErrNotTaken where the receiver has certainly not got the call.
+	Call(ctx context.Context, summons Summons) (ref string, err error)
+}
+
+// ErrNotTaken is the answer of a receiver that has nothing of a call.
+var ErrNotTaken = errors.New("not taken")

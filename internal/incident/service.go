@@ -47,6 +47,8 @@ type Service struct {
 	Limits     Limits
 	Second     SecondPerson
 	BreakGlass BreakGlass
+	Escalation Policy
+	Pagers     map[string]Pager // by the name that the levels have
 	Log        *slog.Logger
 	Now        func() time.Time
 
@@ -56,6 +58,7 @@ type Service struct {
 	work  sync.WaitGroup
 	merge sync.Mutex // one step at a time adds to a bundle
 	begun sync.Mutex // one plan at a time is begun, over all incidents
+	clock clock
 }
 
 // Wait returns when nothing goes on in the background any more.
@@ -94,6 +97,7 @@ func (s *Service) change(ctx context.Context, id string, f func(inc *Incident) e
 		if err != nil {
 			return inc, fmt.Errorf("store %s: %w", id, err)
 		}
+		s.clock.touch(id)
 		s.Changed(id)
 		return stored, nil
 	}
@@ -163,6 +167,21 @@ func (s *Service) Show(ctx context.Context, id, key, ref string) error {
 			return err
 		}
 	}
+}
+
+// ShowAt remembers the address of the incident's own message.
+func (s *Service) ShowAt(ctx context.Context, id, link string) error {
+	_, err := s.change(ctx, id, func(inc *Incident) error {
+		if inc.Link == link {
+			return errNothing
+		}
+		inc.Link = link
+		return nil
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	return err
 }
 
 // TakeOver makes actor the one who walks.
