@@ -67,6 +67,9 @@ func (s *Service) callPagers(ctx context.Context, inc Incident, call Call) outco
 	summons := s.summons(inc, call)
 	var came outcome
 	for n, name := range call.Pagers {
+		if ctx.Err() != nil {
+			break
+		}
 		ref, err := s.callPager(limited, name, len(call.Pagers)-n, inc.Escalation, summons)
 		if err == nil {
 			came.pager, came.ref = name, ref
@@ -84,7 +87,7 @@ func (s *Service) callPagers(ctx context.Context, inc Incident, call Call) outco
 func (s *Service) callPager(ctx context.Context, name string, left int, e Escalation, summons Summons) (ref string, err error) {
 	pager, ok := s.Pagers[name]
 	if !ok {
-		return "", fmt.Errorf("%w: no pager of this name is configured", ErrNotTaken)
+		return "", &Refusal{Says: "no pager of this name is configured", Err: ErrNotTaken}
 	}
 	deadline, _ := ctx.Deadline()
 	limited, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))

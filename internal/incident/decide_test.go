@@ -35,6 +35,8 @@ func called(level int, minute float64) incident.Call {
 }
 
 func TestDecide(t *testing.T) {
+	book := document.Load(t)
+	book.EscalateAfter = 30 * time.Minute
 	type e = incident.Escalation
 	calls := func(all ...incident.Call) e {
 		for n := range all {
@@ -131,8 +133,6 @@ func TestDecide(t *testing.T) {
 			if inc.State == "" {
 				inc.State = incident.Walking
 			}
-			book := document.Load(t)
-			book.EscalateAfter = 30 * time.Minute
 			scenario := "broken"
 			if test.well {
 				scenario = "well"

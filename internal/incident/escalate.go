@@ -116,6 +116,9 @@ func (s *Service) do(inc *Incident, d Due) int {
 	switch d.Do {
 	case TaskBegin:
 		e.Round, e.From, e.Over = e.Round+1, s.Now(), time.Time{}
+		if hold := e.Hold(s.Now()); hold != nil { // it was for what is over
+			hold.EndedBy, hold.EndedAt = Bot(), s.Now()
+		}
 		s.note(inc, Bot(), "somebody is needed again: the clock of the escalation begins anew")
 	case TaskEnd:
 		e.Over = s.Now()

@@ -142,8 +142,9 @@ type Roles interface {
 type Pager interface {
 	// Call tells a receiver and returns once it has taken it, with what the
 	// receiver calls it (ref, may be ""). Repeats of one Key are one incident
-	// there. The error holds nothing secret, since people read it; it is
-	// ErrNotTaken where the receiver has certainly not got the call.
+	// there. The error holds nothing secret, since people read it; they read the
+	// sentence of a *Refusal. It is ErrNotTaken where the receiver has certainly
+	// not got the call.
 	Call(ctx context.Context, summons Summons) (ref string, err error)
 }
 
