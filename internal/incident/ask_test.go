@@ -170,12 +170,13 @@ func TestWhatAPageTells(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	for text, want := range map[string]string{"": "", "a\tb\n c ": "a b c", "\u202ea\x00b": "ab", "é\xff": "é�", "ααααα": "αα…"} {
-		if got := incident.Line(text, 3); want != "a b c" && got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
+	for _, test := range []struct {
+		text string
+		most int
+		want string
+	}{{"", 3, ""}, {"a\tb\n c ", 0, "a b c"}, {"\u202ea\x00b", 3, "ab"}, {"é\xff", 3, "é�"}, {"ααα", 3, "ααα"}, {"αααα", 3, "αα…"}, {"αα", 1, "…"}, {"α", 1, "α"}} {
+		if got := incident.Line(test.text, test.most); got != test.want {
+			t.Errorf("%q to %d: %q, want %q", test.text, test.most, got, test.want)
 		}
-	}
-	if got := incident.Line("a\tb\n c ", 0); got != "a b c" {
-		t.Errorf("%q", got)
 	}
 }

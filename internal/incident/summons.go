@@ -171,9 +171,14 @@ func Line(text string, most int) string {
 
 // Cut shortens a text to so many code points; 0 is no limit.
 func Cut(text string, most int) string {
-	runes := []rune(text)
-	if most <= 0 || len(runes) <= most {
-		return text
+	runes, end := 0, 0 // end is where the last code point but one of those that fit ends
+	for at := range text {
+		if runes == most-1 {
+			end = at
+		}
+		if runes++; most > 0 && runes > most {
+			return text[:end] + "…"
+		}
 	}
-	return string(runes[:most-1]) + "…"
+	return text
 }

@@ -37,6 +37,8 @@ var mayImport = map[string][]string{
 	"internal/slack/slacktest/page":     {},
 	"internal/slack/slacktest/browser":  {},
 	"internal/terminal":                 {"internal/commands", "internal/audit", "internal/incident", "internal/runbook", "internal/checks"},
+	"internal/page":                     {"internal/incident", "internal/redact"},
+	"internal/page/pagetest":            {},
 	"internal/telemetry":                {"internal/commands", "internal/incident", "internal/evidence"},
 	"internal/store/memory":             {"internal/incident", "internal/evidence"},
 	"internal/store/bolt":               {"internal/incident", "internal/evidence"},
