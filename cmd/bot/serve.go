@@ -43,9 +43,6 @@ verdict and the plan are shown, and nothing can be applied.`,
 	return cmd
 }
 
-// checkWithin bounds the questions to Slack at start.
-const checkWithin = 30 * time.Second
-
 func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	book, err := loadRunbook(c.Runbook)
 	if err != nil {
@@ -64,13 +61,15 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	log := logger(c.Log.Level)
 	app := slack.New(slack.Options{BotToken: c.Slack.BotToken, AppToken: c.Slack.AppToken, APIURL: c.Slack.APIURL,
-		Channels: c.Slack.Channels, Responders: c.Roles.Responders, Approvers: c.Roles.Approvers,
+		Channels: c.Slack.Channels, Pages: pageChannels(c.Pagers), Responders: c.Roles.Responders, Approvers: c.Roles.Approvers,
 		Log: log, Now: time.Now})
-	checking, cancel := context.WithTimeout(ctx, checkWithin)
-	wrong := app.Check(checking)
-	cancel()
-	if len(wrong) > 0 {
-		return exit{exitUsage, errors.Join(wrong...)}
+	reach, err := pagers(c.Pagers, app)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	answers, err := checkSlack(ctx, app)
+	if err != nil && (answers || len(c.Escalation.Levels) == 0) {
+		return exit{exitUsage, err}
 	}
 	var store incident.Store = &memory.Store{} // a recorded incident is not one
 	if recorded == nil {
@@ -86,8 +85,9 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	incidents.Changed, incidents.Second = app.Changed, incident.SecondPerson(c.Approvals.SecondPerson)
 	glass := c.Approvals.BreakGlass
 	incidents.BreakGlass = incident.BreakGlass{From: glass.Span[0], To: glass.Span[1], Zone: glass.At}
+	incidents.Escalation, incidents.Pagers = policy(c), reach
 	if recorded != nil {
-		incidents.Cluster, incidents.Announce = recorded, nil
+		incidents.Cluster, incidents.Announce, incidents.Escalation = recorded, nil, incident.Policy{}
 	}
 	metrics := telemetry.New(buildVersion(), time.Now)
 	metrics.Incidents(incidents)
@@ -114,7 +114,5 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 		defer answerHTTP(ctx, listener, routes(metrics, ready), log)()
 	}
 	log.Info("serving", "version", buildVersion(), "runbook", book.File, "targets", names(targets))
-	err = app.Run(ctx)
-	incidents.Wait()
-	return err
+	return work(ctx, app, incidents, answers)
 }

@@ -27,6 +27,12 @@ const (
 	actDecide   = "decide"
 	actEdit     = "edit"
 	actHandOver = "hand-over"
+
+	actEscalate    = "escalate"
+	actHold        = "hold"
+	actEndHold     = "end-hold"
+	actAcknowledge = "acknowledge"
+	actRespond     = "respond"
 )
 
 // value packs the IDs that a button carries.

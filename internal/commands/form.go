@@ -12,10 +12,11 @@ type Form struct {
 	Submit string
 }
 
-// Input is one line to fill in.
+// Input is something to fill in: one line, or several.
 type Input struct {
 	ID    string
 	Label string
 	Hint  string
 	Value string // what stands there at first
+	Long  bool   // several lines
 }

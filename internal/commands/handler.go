@@ -35,6 +35,9 @@ type verb struct {
 func (h *Handler) verbs() []verb {
 	return append([]verb{
 		{"diagnose", "walk the runbook's diagnosis (`diagnose TARGET` for another target)", h.diagnose},
+		{"escalate", "page people now; what they are told is asked first (`escalate INC-7` for another incident)", h.escalateWord},
+		{"hold", "keep pages from going out by themselves: `hold 30m REASON`; `hold end` ends it", h.holdWord},
+		{"respond", "invoke incident response, once for an incident", h.respondWord},
 		{"status", "what is open, and where it stands", h.status},
 		{"help", "this text", h.help},
 	}, h.storeVerbs()...)
@@ -201,6 +204,9 @@ func (h *Handler) status(ctx context.Context, r Request, _ string) (Reply, error
 		text = text.strong(inc.ID).say("  %s  %s, since ", inc.Target, stateWord(inc)).clock(inc.Since).say(", walked by ").who(inc.Walker)
 		if inc.Place != r.Place {
 			text = text.say(", in ").channel(inc.Place.Channel)
+		}
+		if calls := h.callLines(inc); len(calls) > 0 {
+			text = append(text.say("\n"), calls...)
 		}
 	}
 	if len(text) == 0 {

@@ -13,8 +13,11 @@ func (h *Handler) incidentButtons(book *runbook.Runbook, inc incident.Incident) 
 	add := func(id, label string, style ButtonStyle, parts ...any) {
 		buttons = append(buttons, Button{ID: id, Value: value(append([]any{inc.ID}, parts...)...), Label: label, Style: style})
 	}
-	if inc.State == incident.Closed || inc.State == incident.Applying || inc.State == incident.Verifying {
+	switch inc.State {
+	case incident.Closed:
 		return nil
+	case incident.Applying, incident.Verifying:
+		return h.clockButtons(inc)
 	}
 	if inc.State == incident.Fixed {
 		if plan := undoable(inc); plan != nil {
@@ -53,6 +56,7 @@ func (h *Handler) incidentButtons(book *runbook.Runbook, inc incident.Incident) 
 	if len(inc.Verdict.Causes) > 1 {
 		add(actCauses, "Other causes", Quiet)
 	}
+	buttons = append(append(buttons, h.callButtons(inc)...), h.clockButtons(inc)...)
 	add(actTakeOver, "Take over", Quiet)
 	if inc.State == incident.Walking && !walked(inc) {
 		add(actStop, "Stop", Quiet)

@@ -41,6 +41,16 @@ func (h *Handler) press(ctx context.Context, r Request) (Reply, error) {
 		return Reply{}, s.Decide(ctx, id, r.Actor, number(second))
 	case actHandOver:
 		return Reply{}, s.HandOver(ctx, id, r.Actor, number(second))
+	case actEscalate:
+		return h.escalate(ctx, r, id, number(second))
+	case actHold:
+		return h.hold(ctx, r, id)
+	case actEndHold:
+		return Reply{}, s.EndHold(ctx, id, r.Actor)
+	case actAcknowledge:
+		return Reply{}, s.Acknowledge(ctx, id, r.Actor)
+	case actRespond:
+		return h.respond(ctx, r, id)
 	case actClose:
 		return Reply{}, s.Close(ctx, id, r.Actor)
 	case actCauses:

@@ -22,7 +22,7 @@ func (h *Handler) Messages(inc incident.Incident) []Message {
 	for _, plan := range inc.Plans {
 		messages = append(messages, h.planMessages(inc, plan)...)
 	}
-	return messages
+	return append(messages, h.escalationMessages(inc)...)
 }
 
 func (h *Handler) incidentView(inc incident.Incident) View {
@@ -45,7 +45,10 @@ func (h *Handler) incidentView(inc incident.Incident) View {
 	if text := h.planLine(inc); len(text) > 0 {
 		view.Parts = append(view.Parts, Paragraph{text})
 	}
-	view.Parts = append(view.Parts, Note{walkedBy(inc)})
+	if text := h.callLines(inc); len(text) > 0 {
+		view.Parts = append(view.Parts, Paragraph{text})
+	}
+	view.Parts = append(view.Parts, Note{h.clockLine(walkedBy(inc), inc)})
 	if buttons := h.incidentButtons(book, inc); len(buttons) > 0 {
 		view.Parts = append(view.Parts, Buttons{buttons})
 	}

@@ -156,21 +156,26 @@ func states() map[string]incident.Incident {
 func TestMessagesAreAsTheGoldensShow(t *testing.T) {
 	for name, inc := range states() {
 		t.Run(name, func(t *testing.T) {
-			got := printed(handler().Messages(inc))
-			file := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatalf("read the golden (write it with -update): %v", err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("golden (-), now (+):\n%s", diff)
-			}
+			golden(t, name, printed(handler().Messages(inc)))
 		})
+	}
+}
+
+// golden compares with the file of that name.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("read the golden (write it with -update): %v", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("golden (-), now (+):\n%s", diff)
 	}
 }
 
@@ -181,6 +186,27 @@ func TestMessagesAreTheSameForTheSameIncident(t *testing.T) {
 			t.Errorf("%s: two messages of one incident differ", name)
 		}
 	}
+}
+
+// TestWhatAChannelIsToldByAPage draws each act, with hostile words from a cluster.
+func TestWhatAChannelIsToldByAPage(t *testing.T) {
+	s := incident.Summons{Act: incident.Trigger, Incident: "INC-7", State: "not fixed", Since: walking().Since, At: walking().Since.Add(30 * time.Minute), Walker: "Ada", Verdict: "Configuration error, certain",
+		Summary: "Redis session store down · INC-7: configuration error, certain", Impact: "Users are asked to sign in again.", Link: "https://acme.slack.com/archives/C1/p1",
+		Because: []string{"one", "<!channel> two", "three", "four"}, Tried: []string{"1", "2", "3", "4", "5", "6", "7"}}
+	asked := s
+	asked.By, asked.Ref = ada, "1.1"
+	respond := s
+	respond.Act, respond.Because, respond.Tried, respond.Link = incident.Respond, nil, nil, ""
+	acknowledge, resolve := asked, s
+	acknowledge.Act, resolve.Act, resolve.State = incident.Acknowledge, incident.Resolve, "fixed"
+	var messages []commands.Message
+	for _, one := range []struct {
+		key, mention string
+		summons      incident.Summons
+	}{{"page", "@sre-oncall", s}, {"again", "U_BOB", asked}, {"respond", "", respond}, {"acknowledge", "@sre-oncall", acknowledge}, {"resolve", "@sre-oncall", resolve}} {
+		messages = append(messages, commands.Message{Key: one.key, View: commands.PageView(one.summons, one.mention)})
+	}
+	golden(t, "page-view", printed(messages))
 }
 
 // printed writes messages as text that a person can review.

@@ -125,20 +125,66 @@ type desk struct {
 	*commands.Handler
 	cluster *shop
 	forms   map[string]*commands.Form
+	ticks   sync.Mutex
 	now     time.Time
+	pager   *pager
+}
+
+// Now is a second later each time.
+func (d *desk) Now() time.Time {
+	d.ticks.Lock()
+	defer d.ticks.Unlock()
+	d.now = d.now.Add(time.Second)
+	return d.now
+}
+
+// pager takes every page until it is broken.
+type pager struct{ fails error }
+
+func (p *pager) Call(context.Context, incident.Summons) (string, error) { return "ref", p.fails }
+
+// configure has two levels paged, and a response invoked.
+func (d *desk) configure(name string) {
+	d.pager = &pager{}
+	d.Incidents.Pagers = map[string]incident.Pager{name: d.pager}
+	d.Incidents.Runbooks["queue"].EscalateAfter = 30 * time.Minute
+	d.Incidents.Escalation = incident.Policy{Remind: 10 * time.Minute, Response: incident.Response{Who: "the crisis team", Pagers: []string{name}},
+		Levels: []incident.Level{{Who: "@oncall", Pagers: []string{name}, Every: 10 * time.Minute, Times: 2}, {Who: "@lead", Pagers: []string{name}, After: 30 * time.Minute}}}
+}
+
+// wait lets time pass, and then the clock of the open incidents strike.
+func (d *desk) wait(t *testing.T, span string) string {
+	t.Helper()
+	waits, err := time.ParseDuration(span)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.ticks.Lock()
+	d.now = d.now.Add(waits)
+	d.ticks.Unlock()
+	all, err := d.Incidents.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inc := range all {
+		if _, err := d.Incidents.Escalate(t.Context(), inc.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Incidents.Wait()
+	return ""
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{cluster: &shop{holds: incident.Untold()}, forms: map[string]*commands.Form{}, now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
-	var ticks sync.Mutex
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
 	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: d.cluster, Store: &memory.Store{}, Roles: roles{},
 		Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
 		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond},
-		Now:    func() time.Time { ticks.Lock(); defer ticks.Unlock(); d.now = d.now.Add(time.Second); return d.now }}
+		Now:    d.Now}
 	t.Cleanup(func() { cancel(); s.Wait() })
 	target := book.Target
 	target.Name = "default"
@@ -188,6 +234,17 @@ func (d *desk) say(t *testing.T, line string) string {
 	case "loses":
 		d.cluster.fails = &incident.Refusal{Says: words[2]}
 		return ""
+	case "configures":
+		d.configure(words[2])
+		return ""
+	case "silences":
+		d.pager.fails = &incident.Refusal{Says: words[2]}
+		return ""
+	case "mends":
+		d.pager.fails = nil
+		return ""
+	case "waits":
+		return d.wait(t, words[2])
 	default:
 		t.Fatalf("no line of a conversation: %q", line)
 	}

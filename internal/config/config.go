@@ -13,13 +13,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"sort"
 	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 
@@ -34,6 +32,9 @@ type Config struct {
 	Slack      Slack             `mapstructure:"slack"`
 	Roles      Roles             `mapstructure:"roles"`
 	Approvals  Approvals         `mapstructure:"approvals"`
+	Escalation Escalation        `mapstructure:"escalation"`
+	Pagers     []Pager           `mapstructure:"pagers"`
+	Response   Response          `mapstructure:"incident_response"`
 	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
 	HTTP       HTTP              `mapstructure:"http"`
@@ -112,6 +113,12 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("approvals.break_glass.from", "")
 	v.SetDefault("approvals.break_glass.to", "")
 	v.SetDefault("approvals.break_glass.zone", "")
+	v.SetDefault("escalation.remind", "10m")
+	v.SetDefault("escalation.levels", []map[string]any{})
+	v.SetDefault("pagers", []map[string]any{})
+	v.SetDefault("incident_response.who", "")
+	v.SetDefault("incident_response.pagers", []string{})
+	v.SetDefault("incident_response.level", 0)
 	v.SetDefault("store.path", "incidents.db")
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
@@ -156,6 +163,9 @@ func Load(file string) (Config, error) {
 	if err := c.readTokens(); err != nil {
 		return Config{}, err
 	}
+	if err := c.readPagers(); err != nil {
+		return Config{}, err
+	}
 	if err := c.Store.locate(file); err != nil {
 		return Config{}, err
 	}
@@ -181,20 +191,24 @@ func (c *Config) readTokens() error {
 		{"SLACK_BOT_TOKEN", c.Slack.BotTokenFile, &c.Slack.BotToken},
 		{"SLACK_APP_TOKEN", c.Slack.AppTokenFile, &c.Slack.AppToken},
 	} {
-		*token.into = strings.TrimSpace(os.Getenv(token.env))
-		if *token.into != "" || token.file == "" {
-			continue
-		}
-		data, err := os.ReadFile(token.file)
-		if err != nil {
+		var err error
+		if *token.into, err = secret(token.env, token.file); err != nil {
 			return fmt.Errorf("read the token for %s: %w", token.env, err)
 		}
-		*token.into = strings.TrimSpace(string(data))
 	}
 	if url := os.Getenv("SLACK_API_URL"); url != "" {
 		c.Slack.APIURL = url
 	}
 	return nil
+}
+
+// secret is what an environment variable holds, or else a file; "" for neither.
+func secret(env, file string) (string, error) {
+	if value := strings.TrimSpace(os.Getenv(env)); value != "" || file == "" {
+		return value, nil
+	}
+	data, err := os.ReadFile(file)
+	return strings.TrimSpace(string(data)), err
 }
 
 // locate makes the path absolute: it is relative to the folder of config.yaml.
@@ -239,6 +253,7 @@ func (c *Config) check(file string) error {
 			say("slack.api_url", "%q is not an address that ends in a slash", c.Slack.APIURL)
 		}
 	}
+	c.checkEscalation(say)
 	if c.HTTP.Listen != "" {
 		if _, port, err := net.SplitHostPort(c.HTTP.Listen); err != nil || port == "" {
 			say("http.listen", "%q is not an address; write it like 127.0.0.1:8080 or :8080", c.HTTP.Listen)
@@ -290,81 +305,4 @@ func (b *BreakGlass) read() error {
 	}
 	b.At = zone
 	return nil
-}
-
-// unknownKeys refuses a key that is not a setting, with the nearest that is.
-func unknownKeys(v *viper.Viper, file string) error {
-	known := map[string]bool{}
-	collect(reflect.TypeFor[Config](), "", known)
-	inFile := viper.New()
-	inFile.SetConfigType("yaml")
-	inFile.SetConfigFile(file)
-	if err := inFile.ReadInConfig(); err != nil {
-		return nil // there is no file; what it is was judged before
-	}
-	var wrong []error
-	for _, key := range inFile.AllKeys() {
-		if strings.Contains(key, "token") && !strings.HasSuffix(key, "_file") {
-			wrong = append(wrong, fmt.Errorf("%s: %s: tokens do not belong in this file; set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or slack.bot_token_file and slack.app_token_file", file, key))
-			continue
-		}
-		if !known[key] {
-			wrong = append(wrong, fmt.Errorf("%s: %s is not a setting; did you mean %s?", file, key, nearest(key, known)))
-		}
-	}
-	wrong = append(wrong, unknownTargetKeys(inFile, file)...)
-	return errors.Join(wrong...)
-}
-
-// unknownTargetKeys looks into the list of targets, which viper does not.
-func unknownTargetKeys(v *viper.Viper, file string) []error {
-	known := map[string]bool{}
-	target := reflect.TypeFor[evidence.Target]()
-	for i := range target.NumField() {
-		known[strings.ToLower(target.Field(i).Name)] = true
-	}
-	var wrong []error
-	list, ok := v.Get("targets").([]any)
-	if !ok && v.IsSet("targets") && v.Get("targets") != nil {
-		return []error{fmt.Errorf("%s: targets: a list is needed; begin each target with a dash", file)}
-	}
-	for i, entry := range list {
-		keys, ok := entry.(map[string]any)
-		if !ok {
-			wrong = append(wrong, fmt.Errorf("%s: targets[%d]: write it as name: value lines", file, i))
-			continue
-		}
-		for key := range keys {
-			if !known[strings.ToLower(strings.ReplaceAll(key, "_", ""))] {
-				wrong = append(wrong, fmt.Errorf("%s: targets[%d].%s is not a setting; did you mean %s?", file, i, key, nearest(key, known)))
-			}
-		}
-	}
-	return wrong
-}
-
-// collect lists the keys of a struct by their mapstructure names.
-func collect(t reflect.Type, prefix string, into map[string]bool) {
-	for i := range t.NumField() {
-		name := t.Field(i).Tag.Get("mapstructure")
-		if name == "-" {
-			continue
-		}
-		if t.Field(i).Type.Kind() == reflect.Struct {
-			collect(t.Field(i).Type, prefix+name+".", into)
-			continue
-		}
-		into[prefix+name] = true
-	}
-}
-
-func nearest(key string, known map[string]bool) string {
-	best, distance := "", 1<<30
-	for candidate := range known {
-		d := levenshtein.ComputeDistance(key, candidate)
-		if d < distance || d == distance && candidate < best {
-			best, distance = candidate, d
-		}
-	}
-	return best
 }

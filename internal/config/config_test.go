@@ -30,25 +30,44 @@ func load(t *testing.T, content string) (config.Config, error) {
 
 func TestBadSettingsAreRefusedByName(t *testing.T) {
 	tests := map[string]struct{ content, want string }{
-		"unknown key":           {"slak: {}\nslack: {chanels: [a]}", "slack.chanels is not a setting; did you mean slack.channels?"},
-		"unknown target key":    {"targets: [{name: a, namespce: b}]", "targets[0].namespce is not a setting; did you mean namespace?"},
-		"a target without name": {"targets: [{namespace: b}]", "targets[0]: it has no name"},
-		"a target twice":        {"targets: [{name: a}, {name: a}]", `targets[1]: the name "a" stands twice`},
-		"targets no list":       {"targets: {name: a}", "targets: a list is needed"},
-		"a token in the file":   {"slack: {bot_token: xoxb-1}", "slack.bot_token: tokens do not belong in this file"},
-		"no duration":           {"limits: {step: soon}", "time: invalid duration"},
-		"a duration of nothing": {"limits: {verify: 0s}", "limits.verify: 0s is not a time"},
-		"no level":              {"log: {level: loud}", `log.level: "loud" is not a level`},
-		"an address no address": {"slack: {api_url: slack.com}", `slack.api_url: "slack.com" is not an address`},
-		"a role no ID":          {"roles: {approvers: [bob]}", `roles.approvers: "bob" is neither a user ID`},
-		"no YAML":               {"slack: [", "config.yaml"},
-		"no such rule":          {"approvals: {second_person: maybe}", `approvals.second_person: "maybe" is not known`},
-		"night without a zone":  {"approvals: {break_glass: {from: '22:00', to: '07:00'}}", "approvals.break_glass: zone is missing"},
-		"night on the moon":     {"approvals: {break_glass: {from: '22:00', to: '07:00', zone: Moon}}", `approvals.break_glass: "Moon" is no time zone`},
-		"night that never ends": {"approvals: {break_glass: {from: '22:00', to: late, zone: UTC}}", `approvals.break_glass: "late" is no time of day`},
-		"a night of nothing":    {"approvals: {break_glass: {from: '22:00', to: '22:00', zone: UTC}}", "approvals.break_glass: from and to are the same time"},
-		"a port alone":          {"http: {listen: '8080'}", `http.listen: "8080" is not an address`},
-		"a store nowhere":       {"store: {path: ''}", "store.path: name the file"},
+		"unknown key":            {"slak: {}\nslack: {chanels: [a]}", "slack.chanels is not a setting; did you mean slack.channels?"},
+		"unknown target key":     {"targets: [{name: a, namespce: b}]", "targets[0].namespce is not a setting; did you mean namespace?"},
+		"a target without name":  {"targets: [{namespace: b}]", "targets[0]: it has no name"},
+		"a target twice":         {"targets: [{name: a}, {name: a}]", `targets[1]: the name "a" stands twice`},
+		"targets no list":        {"targets: {name: a}", "targets: a list is needed"},
+		"a token in the file":    {"slack: {bot_token: xoxb-1}", "slack.bot_token: tokens do not belong in this file"},
+		"no duration":            {"limits: {step: soon}", "time: invalid duration"},
+		"a duration of nothing":  {"limits: {verify: 0s}", "limits.verify: 0s is not a time"},
+		"no level":               {"log: {level: loud}", `log.level: "loud" is not a level`},
+		"an address no address":  {"slack: {api_url: slack.com}", `slack.api_url: "slack.com" is not an address`},
+		"a role no ID":           {"roles: {approvers: [bob]}", `roles.approvers: "bob" is neither a user ID`},
+		"no YAML":                {"slack: [", "config.yaml"},
+		"no such rule":           {"approvals: {second_person: maybe}", `approvals.second_person: "maybe" is not known`},
+		"night without a zone":   {"approvals: {break_glass: {from: '22:00', to: '07:00'}}", "approvals.break_glass: zone is missing"},
+		"night on the moon":      {"approvals: {break_glass: {from: '22:00', to: '07:00', zone: Moon}}", `approvals.break_glass: "Moon" is no time zone`},
+		"night that never ends":  {"approvals: {break_glass: {from: '22:00', to: late, zone: UTC}}", `approvals.break_glass: "late" is no time of day`},
+		"a night of nothing":     {"approvals: {break_glass: {from: '22:00', to: '22:00', zone: UTC}}", "approvals.break_glass: from and to are the same time"},
+		"a port alone":           {"http: {listen: '8080'}", `http.listen: "8080" is not an address`},
+		"a key of a pager":       {"pagers: [{name: a, type: pagerduty, routing_key: R0}]", "pagers[0].routing_key: keys do not belong in this file"},
+		"unknown pager key":      {"pagers: [{name: a, type: slack, chanel: b}]", "pagers[0].chanel is not a setting; did you mean channel?"},
+		"unknown level key":      {"escalation: {levels: [{pager: a}]}", "escalation.levels[0].pager is not a setting; did you mean pagers?"},
+		"levels no list":         {"escalation: {levels: {pagers: [a]}}", "escalation.levels: a list is needed"},
+		"a type of pager":        {"pagers: [{name: a, type: fax}]", `pagers[0].type: "fax" is not known`},
+		"a pager without key":    {"pagers: [{name: a, type: pagerduty}]", "pagers[0].key_env: there is no key"},
+		"a pager without name":   {"pagers: [{type: slack, channel: a}]", "pagers[0]: it has no name"},
+		"a pager twice":          {"pagers: [{name: a, type: slack, channel: a}, {name: a, type: slack, channel: a}]", `pagers[1]: the name "a" stands twice`},
+		"a page nowhere":         {"pagers: [{name: a, type: slack}]", "pagers[0].channel: name the channel"},
+		"a webhook nowhere":      {"pagers: [{name: a, type: webhook}]", "pagers[0].url: a webhook needs its address"},
+		"a webhook no address":   {"pagers: [{name: a, type: webhook, url: hooks}]", "pagers[0].url: it is not an address"},
+		"a level for nobody":     {"escalation: {levels: [{who: a}]}", "escalation.levels[0].pagers: name at least one pager"},
+		"a level of nobody":      {"escalation: {levels: [{pagers: [b]}]}", `escalation.levels[0].pagers: there is no pager "b"; list it`},
+		"a level misspelt":       {"pagers: [{name: duty, type: slack, channel: a}]\nescalation: {levels: [{pagers: [duti]}]}", `there is no pager "duti"; did you mean duty?`},
+		"levels in disorder":     {"escalation: {levels: [{after: 1h}, {after: 1m}]}", "escalation.levels[1].after: 1m0s is before the level above"},
+		"a repeat too soon":      {"escalation: {levels: [{repeat: 1s}]}", "escalation.levels[0].repeat: repeat after a minute or more"},
+		"a reminder afterwards":  {"escalation: {remind: -1m}", "escalation.remind: -1m0s is not a time"},
+		"a response of none":     {"incident_response: {pagers: [b]}", `incident_response.pagers: there is no pager "b"`},
+		"a response at no level": {"incident_response: {level: 1}", "incident_response.level: there is no level 1"},
+		"a store nowhere":        {"store: {path: ''}", "store.path: name the file"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,5 +133,32 @@ func TestTokensComeFromTheEnvironmentOrFiles(t *testing.T) {
 	}
 	if _, err := load(t, "slack: {bot_token_file: /nowhere}"); err == nil || !strings.Contains(err.Error(), "SLACK_BOT_TOKEN") {
 		t.Errorf("a token file that is not there: %v", err)
+	}
+}
+
+func TestKeysOfPagersComeFromTheEnvironmentOrFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("https://example.com/hooks/secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TEST_ROUTING_KEY", strings.Repeat("r", 32))
+	c, err := load(t, "pagers: [{name: duty, type: pagerduty, key_env: TEST_ROUTING_KEY}, {name: hook, type: webhook, url_file: "+file+", key_file: "+file+"}]\n"+
+		"escalation: {levels: [{pagers: [duty, hook], repeat: 10m}, {pagers: hook, after: 15m}]}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Pagers[0].Key != strings.Repeat("r", 32) || c.Pagers[1].URL != "https://example.com/hooks/secret" || c.Pagers[1].Key != c.Pagers[1].URL {
+		t.Errorf("pagers: %+v", c.Pagers)
+	}
+	want := []config.Level{{Pagers: []string{"duty", "hook"}, Repeat: 10 * time.Minute, Times: 3}, {Pagers: []string{"hook"}, After: 15 * time.Minute}}
+	if diff := cmp.Diff(want, c.Escalation.Levels); diff != "" {
+		t.Error(diff)
+	}
+	t.Setenv("TEST_ROUTING_KEY", "too-short-canary")
+	if _, err := load(t, "pagers: [{name: duty, type: pagerduty, key_env: TEST_ROUTING_KEY}]"); err == nil || !strings.Contains(err.Error(), "has 32 characters, and this one 16") || strings.Contains(err.Error(), "canary") {
+		t.Errorf("%v", err)
+	}
+	if _, err := load(t, "pagers: [{name: duty, type: pagerduty, key_file: /nowhere}]"); err == nil || !strings.Contains(err.Error(), "the key of pager duty") {
+		t.Errorf("%v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"redis-session-bot/internal/incident"
 )
@@ -94,7 +93,7 @@ func aliased(alias, what string) string {
 }
 
 func (o *Opsgenie) alert(s incident.Summons, alias string) alert {
-	properties := map[string]string{"incident": s.Incident, "state": s.State, "since": s.Since.UTC().Format(time.RFC3339), "impact": s.Impact,
+	properties := map[string]string{"incident": s.Incident, "state": s.State, "since": sinceOf(s), "impact": s.Impact,
 		"verdict": s.Verdict, "because": strings.Join(few(s.Because, maxDetails, maxProperty), "; "), "tried": strings.Join(few(s.Tried, maxDetails, maxProperty), "; "), "walked_by": s.Walker, "thread": s.Link}
 	for name, text := range properties {
 		if properties[name] = incident.Cut(text, maxProperty); text == "" {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -92,9 +93,14 @@ func (p *PagerDuty) Call(ctx context.Context, s incident.Summons) (string, error
 func payloadOf(s incident.Summons) *payload {
 	return &payload{Summary: incident.Cut(s.Summary, maxSummary), Source: s.Target.String(), Severity: severityOf(s.Severity),
 		Timestamp: s.Since.UTC().Format(time.RFC3339), Component: s.Target.Workload, Group: s.Target.Namespace, Class: s.Runbook,
-		Details: details{Incident: s.Incident, State: s.State, Impact: incident.Cut(s.Impact, maxDetail), Since: s.Since.UTC().Format(time.RFC3339),
+		Details: details{Incident: s.Incident, State: s.State, Impact: incident.Cut(s.Impact, maxDetail), Since: sinceOf(s),
 			Verdict: incident.Cut(s.Verdict, maxDetail), Because: few(s.Because, maxDetails, maxDetail), Tried: few(s.Tried, maxDetails, maxDetail),
 			Walker: s.Walker, AskedBy: s.By.Name, Thread: s.Link, Text: incident.Cut(s.Text, 3*maxDetail)}}
+}
+
+// sinceOf is when it began, and for how long it goes on.
+func sinceOf(s incident.Summons) string {
+	return fmt.Sprintf("%s (%d min)", s.Since.UTC().Format(time.RFC3339), int(s.At.Sub(s.Since).Minutes()))
 }
 
 // severityOf is one of the four that PagerDuty has; a page is critical where

@@ -36,6 +36,8 @@ type Incidents interface {
 	List(ctx context.Context) ([]incident.Incident, error)
 	// Show remembers where the message of that key is.
 	Show(ctx context.Context, id, key, ref string) error
+	// ShowAt remembers the address of the incident's own message.
+	ShowAt(ctx context.Context, id, link string) error
 }
 
 // Options are what an App needs.
@@ -44,6 +46,7 @@ type Options struct {
 	AppToken   string // xapp-…
 	APIURL     string // of the Web API, with its trailing slash; empty: Slack's own
 	Channels   []string
+	Pages      []string // channels where people are called; names or IDs
 	Responders []string
 	Approvers  []string
 	Log        *slog.Logger

@@ -108,6 +108,19 @@ func (i *incidents) Show(ctx context.Context, id, key, ref string) error {
 	}
 }
 
+func (i *incidents) ShowAt(ctx context.Context, id, link string) error {
+	for {
+		inc, err := i.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		inc.Link = link
+		if _, err = i.Update(ctx, inc); !errors.Is(err, incident.ErrConflict) {
+			return err
+		}
+	}
+}
+
 // office is the bot in a local workspace.
 type office struct {
 	t         *testing.T

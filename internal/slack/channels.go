@@ -17,6 +17,39 @@ type channels struct {
 
 	mu    sync.Mutex
 	names map[string]string
+	ids   map[string]string // by name, as they were listed last
+}
+
+// known is the ID of a channel that was listed; "" for none.
+func (c *channels) known(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ids[name]
+}
+
+// list asks Slack for the channels that the bot can see, by name and by ID.
+func (c *channels) list(ctx context.Context, private bool) (map[string]slack.Channel, error) {
+	kinds := []string{"public_channel"}
+	if private {
+		kinds = append(kinds, "private_channel")
+	}
+	all, ids, cursor := map[string]slack.Channel{}, map[string]string{}, ""
+	for {
+		page, next, err := c.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{Cursor: cursor, ExcludeArchived: true, Limit: 200, Types: kinds})
+		if err != nil {
+			return nil, err
+		}
+		for _, channel := range page {
+			all[channel.Name], all[channel.ID], ids[channel.Name] = channel, channel, channel.ID
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids = ids
+	return all, nil
 }
 
 // refusal is the sentence for a channel where the bot does not answer; "" for

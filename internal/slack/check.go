@@ -45,6 +45,10 @@ func (s *scopes) list() []string {
 	return slices.Clone(s.granted)
 }
 
+// ErrNoAnswer is in an error of Check that says nothing of the configuration:
+// Slack could not be asked, and may answer later.
+var ErrNoAnswer = errors.New("no answer from Slack")
+
 // Check asks Slack whether everything that the bot needs is there: tokens,
 // scopes, Socket Mode and channels. Each error is one sentence with the mend.
 func (a *App) Check(ctx context.Context) []error {
@@ -66,11 +70,7 @@ func (a *App) Check(ctx context.Context) []error {
 	if _, _, err := a.socket.OpenContext(ctx); err != nil {
 		wrong = append(wrong, a.explain("SLACK_APP_TOKEN", err))
 	}
-	kinds := []string{"public_channel"}
-	if slices.Contains(granted, "groups:read") {
-		kinds = append(kinds, "private_channel")
-	}
-	return append(wrong, a.checkChannels(ctx, self.User, kinds)...)
+	return append(wrong, a.checkChannels(ctx, self.User)...)
 }
 
 func (a *App) checkTokens() []error {
@@ -91,11 +91,36 @@ func (a *App) checkTokens() []error {
 	return wrong
 }
 
+// seesPrivate reports whether the token may list private channels, too.
+func (a *App) seesPrivate() bool { return slices.Contains(a.scopes.list(), "groups:read") }
+
+// channelID gives the ID of a channel by its name, or by the ID itself.
+func (a *App) channelID(ctx context.Context, name string) (string, error) {
+	if isID(name, "CG") {
+		return name, nil
+	}
+	if id := a.channels.known(name); id != "" {
+		return id, nil
+	}
+	if _, err := a.people.bot(ctx); err != nil { // what the token may do is known from this
+		return "", err
+	}
+	byName, err := a.channels.list(ctx, a.seesPrivate())
+	if err != nil {
+		return "", fmt.Errorf("list the channels: %w", err)
+	}
+	channel, there := byName[name]
+	if !there {
+		return "", slack.SlackErrorResponse{Err: "channel_not_found"}
+	}
+	return channel.ID, nil
+}
+
 // explain turns an answer of Slack's about a token into a sentence.
 func (a *App) explain(token string, err error) error {
 	var answer slack.SlackErrorResponse
-	if !errors.As(err, &answer) {
-		return fmt.Errorf("no answer from Slack: %w", a.withoutTokens(err))
+	if !errors.As(err, &answer) || !final(err) {
+		return fmt.Errorf("%w: %w", ErrNoAnswer, a.withoutTokens(err))
 	}
 	switch answer.Err {
 	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive":
@@ -109,30 +134,23 @@ func (a *App) explain(token string, err error) error {
 }
 
 // checkChannels looks for the configured channels that are not patterns.
-func (a *App) checkChannels(ctx context.Context, self string, kinds []string) []error {
+func (a *App) checkChannels(ctx context.Context, self string) []error {
 	if len(a.options.Channels) == 0 {
 		return []error{errors.New("slack.channels is empty: name the channels where the bot answers")}
 	}
-	byName := map[string]slack.Channel{}
-	cursor := ""
-	for {
-		page, next, err := a.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{Cursor: cursor, ExcludeArchived: true, Limit: 200, Types: kinds})
-		if err != nil {
-			return []error{fmt.Errorf("list the channels: %w", a.withoutTokens(err))}
-		}
-		for _, channel := range page {
-			byName[channel.Name], byName[channel.ID] = channel, channel
-		}
-		if cursor = next; cursor == "" {
-			break
-		}
+	byName, err := a.channels.list(ctx, a.seesPrivate())
+	switch {
+	case err != nil && final(err):
+		return []error{fmt.Errorf("list the channels: %w", a.withoutTokens(err))}
+	case err != nil:
+		return []error{fmt.Errorf("%w: list the channels: %w", ErrNoAnswer, a.withoutTokens(err))}
 	}
 	private := ": invite it there, if the channel is private"
-	if !slices.Contains(kinds, "private_channel") {
+	if !a.seesPrivate() {
 		private = ": a private one needs the scopes groups:read and groups:history"
 	}
 	var wrong []error
-	for _, pattern := range a.options.Channels {
+	for _, pattern := range slices.Concat(a.options.Channels, a.options.Pages) {
 		name := strings.TrimPrefix(pattern, "#")
 		if strings.ContainsAny(name, "*?[") {
 			continue

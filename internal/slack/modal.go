@@ -42,6 +42,7 @@ func Modal(form commands.Form, private string) slack.ModalViewRequest {
 	for _, input := range form.Inputs {
 		element := slack.NewPlainTextInputBlockElement(nil, inputAction)
 		element.InitialValue = cut(clean(input.Value), maxInitial)
+		element.Multiline = input.Long
 		hint := plainText(input.Hint, "", maxHint)
 		if hint.Text == "" {
 			hint = nil

@@ -107,19 +107,9 @@ func final(err error) bool {
 
 // find looks for a message by its metadata; "" when it is not there.
 func (p *projector) find(ctx context.Context, inc incident.Incident, key, root string) (string, error) {
-	var messages []slack.Message
-	if root == "" {
-		history, err := p.app.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: inc.Place.Channel, Limit: 200, IncludeAllMetadata: true})
-		if err != nil {
-			return "", err
-		}
-		messages = history.Messages
-	} else {
-		replies, _, _, err := p.app.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{ChannelID: inc.Place.Channel, Timestamp: root, Limit: 200, IncludeAllMetadata: true})
-		if err != nil {
-			return "", err
-		}
-		messages = replies
+	messages, err := p.recent(ctx, inc.Place.Channel, root)
+	if err != nil {
+		return "", err
 	}
 	self := p.app.people.self(ctx)
 	for _, message := range messages {
@@ -128,6 +118,19 @@ func (p *projector) find(ctx context.Context, inc incident.Incident, key, root s
 		}
 	}
 	return "", nil
+}
+
+// recent are the newest messages of a channel, or of a thread.
+func (p *projector) recent(ctx context.Context, channel, root string) ([]slack.Message, error) {
+	if root != "" {
+		replies, _, _, err := p.app.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{ChannelID: channel, Timestamp: root, Limit: 200, IncludeAllMetadata: true})
+		return replies, err
+	}
+	history, err := p.app.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: channel, Limit: 200, IncludeAllMetadata: true})
+	if err != nil {
+		return nil, err
+	}
+	return history.Messages, nil
 }
 
 func (p *projector) edit(ctx context.Context, at shown, blocks []slack.Block, text string) error {

@@ -166,6 +166,7 @@ func (p *projector) pass(ctx context.Context, id string) error {
 				refused = errors.Join(refused, fmt.Errorf("%s: %w", message.Key, err))
 			case i == 0:
 				root = at
+				p.link(ctx, inc, at)
 			}
 			if worked {
 				break
@@ -177,6 +178,21 @@ func (p *projector) pass(ctx context.Context, id string) error {
 			}
 			return refused
 		}
+	}
+}
+
+// link remembers the address of the incident's message, for those who are
+// called from elsewhere. Where Slack does not give it, the next pass asks again.
+func (p *projector) link(ctx context.Context, inc incident.Incident, ts string) {
+	if strings.Contains(inc.Link, strings.ReplaceAll(ts, ".", "")) {
+		return
+	}
+	link, err := p.app.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: inc.Place.Channel, Ts: ts})
+	if err == nil {
+		err = p.app.Incidents.ShowAt(ctx, inc.ID, link)
+	}
+	if err != nil && ctx.Err() == nil {
+		p.app.options.Log.Warn("remember where an incident is shown", "incident", inc.ID, "err", p.app.withoutTokens(err))
 	}
 }
 
