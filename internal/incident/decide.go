@@ -63,6 +63,9 @@ func (p Policy) NextPage(inc Incident, book *runbook.Runbook) (next Due, ok bool
 // schedule lists all that is to be done if nothing happens in between.
 func (p Policy) schedule(inc Incident, book *runbook.Runbook) []Due {
 	e := inc.Escalation
+	if len(p.Levels) == 0 && len(e.Calls) == 0 && len(p.Response.Pagers) == 0 {
+		return nil // there is nobody to call
+	}
 	needed := needed(inc, book)
 	all := append(e.resolves(needed), e.again(inc, needed)...)
 	switch {

@@ -181,6 +181,9 @@ func TestNobodyIsPagedByItself(t *testing.T) {
 		delay  time.Duration
 	}{"no level": {incident.Policy{}, time.Minute}, "no delay": {policy(), 0}} {
 		book.EscalateAfter = test.delay
+		if due, _ := (incident.Policy{}).Decide(incident.Incident{State: incident.Fixed, Since: start}, book, after(1000)); len(due) > 0 {
+			t.Errorf("%s, and it is fixed: %+v", name, due)
+		}
 		if due, next := test.policy.Decide(inc, book, after(1000)); len(due) > 0 || !next.IsZero() {
 			t.Errorf("%s: %+v, next %s", name, due, next)
 		}

@@ -130,8 +130,8 @@ func (s *Service) do(inc *Incident, d Due) int {
 			return s.record(inc, d)
 		}
 		call := e.Call(d.Call)
-		if call.Act == Trigger {
-			call.Pagers = s.Escalation.level(call.Level).Pagers // the configuration may be another one now
+		if now := s.Escalation.level(call.Level).Pagers; call.Act == Trigger && len(now) > 0 {
+			call.Pagers = now // the configuration may be another one now
 		}
 		call.State, call.Tried = CallSending, s.Now()
 		call.Tries++

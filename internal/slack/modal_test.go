@@ -17,7 +17,7 @@ func question() *commands.Form {
 	return &commands.Form{ID: "plan", Value: "INC-1 more", Title: "Values of the plan", Submit: "Make the plan",
 		Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: "Nothing is changed yet."}}}},
 		Inputs: []commands.Input{{ID: "limit", Label: "Memory limit", Hint: "what the node can give", Value: "1.5Gi"},
-			{ID: "maxmemory", Label: "maxmemory", Value: "1024mb"}}}
+			{ID: "maxmemory", Label: "maxmemory", Value: "1024mb", Long: true}}}
 }
 
 // asked types a command that is answered with a form, and gives its modal.
@@ -48,6 +48,9 @@ func TestAFormIsAskedInAModal(t *testing.T) {
 	o.handler.form, o.handler.wrong = question(), map[string]string{"limit": "More than the node has."}
 	o.run()
 	view := o.asked()
+	if drawn, err := json.Marshal(view); err != nil || strings.Count(string(drawn), `"multiline":true`) != 1 {
+		t.Errorf("one input has several lines: %s, %v", drawn, err)
+	}
 	if got := o.submit(view, map[string]string{"limit": "9Gi"}); !got.OK || got.Errors["limit"] != "More than the node has." {
 		t.Fatalf("a wrong answer: %+v", got)
 	}

@@ -1,5 +1,5 @@
 // Package telemetry measures what the bot does: requests, errors and durations
-// of commands, checks and changes, and the age of what is open.
+// of commands, checks, changes and pages, and the age of what is open.
 //
 // It wraps what is measured and owns the metrics' names. It decides nothing,
 // and no label of it comes from what people or a cluster wrote.
@@ -24,7 +24,7 @@ const (
 	outcomeOK      = "ok"
 	outcomeRefused = "refused" // nothing was changed, and somebody was told why
 	outcomeFailed  = "failed"
-	outcomeUnknown = "unknown" // a write of which nobody knows whether it arrived
+	outcomeUnknown = "unknown" // a write or a page of which nobody knows whether it arrived
 )
 
 // Telemetry holds the bot's metrics. Make it with New.
@@ -35,6 +35,7 @@ type Telemetry struct {
 	checks   measure
 	changes  measure
 	prepares measure
+	pages    measure
 }
 
 // measure counts by name and outcome, and times by name.
@@ -54,6 +55,7 @@ func New(version string, now func() time.Time) *Telemetry {
 	t.checks = t.measure("check", "check", "Checks of the diagnosis and the verification.", []float64{.1, .25, .5, 1, 2.5, 5, 10, 20})
 	t.changes = t.measure("change", "change", "Writes to a cluster, by the kind of change, with the waiting for nothing but the API server's answer.", []float64{.05, .1, .25, .5, 1, 2.5, 10, 60})
 	t.prepares = t.measure("plan", "change", "Plans made against a cluster, by their first change.", []float64{.25, .5, 1, 2.5, 5, 10, 30, 60, 300})
+	t.pages = t.measure("page", "pager", "Calls to receivers outside: pages, acknowledgements, resolves and incident responses, by the pager's name.", []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 90})
 	return t
 }
 

@@ -63,6 +63,11 @@ func mustHave(t *testing.T, text string, lines ...string) {
 	}
 }
 
+// pager answers so.
+type pager struct{ err error }
+
+func (p pager) Call(context.Context, incident.Summons) (string, error) { return "", p.err }
+
 func TestWhatIsDoneIsCounted(t *testing.T) {
 	ctx := t.Context()
 	m := telemetry.New("v1", clock())
@@ -79,7 +84,13 @@ func TestWhatIsDoneIsCounted(t *testing.T) {
 	for _, text := range []string{"help", "diagnose moon", "<!channel> 1234"} {
 		handler.Handle(ctx, commands.Request{Command: "queue", Text: text})
 	}
+	for _, answer := range []error{nil, incident.ErrNotTaken, errors.New("no answer in time")} {
+		_, _ = telemetry.Pager{Pager: pager{answer}, Name: "duty", Telemetry: m}.Call(ctx, incident.Summons{})
+	}
 	mustHave(t, scrape(t, m.Metrics()),
+		`redis_session_bot_pages_total{outcome="ok",pager="duty"} 1`,
+		`redis_session_bot_pages_total{outcome="refused",pager="duty"} 1`,
+		`redis_session_bot_pages_total{outcome="unknown",pager="duty"} 1`,
 		`redis_session_bot_build_info{version="v1"} 1`,
 		`redis_session_bot_changes_total{change="restart",outcome="ok"} 2`,
 		`redis_session_bot_changes_total{change="restart",outcome="refused"} 2`,

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 
 	"redis-session-bot/internal/commands"
 	"redis-session-bot/internal/evidence"
@@ -21,6 +22,28 @@ func (h Handler) Handle(ctx context.Context, r commands.Request) commands.Reply 
 	outcome := map[commands.Outcome]string{commands.Done: outcomeOK, commands.Refused: outcomeRefused, commands.Failed: outcomeFailed}[reply.Outcome]
 	h.Telemetry.commands.since(began, h.Telemetry.now(), h.NameOf(r), outcome)
 	return reply
+}
+
+// Pager is an incident.Pager that is measured.
+type Pager struct {
+	incident.Pager
+	Name      string
+	Telemetry *Telemetry
+}
+
+// Call tells a receiver and counts it.
+func (p Pager) Call(ctx context.Context, summons incident.Summons) (string, error) {
+	began := p.Telemetry.now()
+	ref, err := p.Pager.Call(ctx, summons)
+	outcome := outcomeUnknown // only ErrNotTaken says that it has not arrived
+	switch {
+	case err == nil:
+		outcome = outcomeOK
+	case errors.Is(err, incident.ErrNotTaken):
+		outcome = outcomeRefused
+	}
+	p.Telemetry.pages.since(began, p.Telemetry.now(), p.Name, outcome)
+	return ref, err
 }
 
 // Cluster is an incident.Cluster that is measured.
