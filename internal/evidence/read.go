@@ -32,12 +32,16 @@ func Read(b Bundle, target Target) Evidence {
 	r.readEvents()
 	r.readRevisions()
 	r.readConfig()
+	r.readData()
+	r.readQuotas()
+	r.readRanges()
 	r.readService()
 	r.readUsage()
 	r.readProbes()
 	r.readClaims()
 	r.readSecret()
 	r.readApp()
+	r.readPolicies()
 	r.readExporters()
 	r.readHeard()
 	return r.evidence
@@ -47,6 +51,7 @@ type reader struct {
 	bundle   Bundle
 	target   Target
 	evidence Evidence
+	template *corev1.PodTemplateSpec // of the workload; nil where it is not there
 }
 
 func orElse(a, b string) string {
