@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,11 @@ const (
 	changePromote    = "promote"
 	changeReplicate  = "replicate"
 	changeKillScript = "kill-script"
+	changeSpare      = "spare-snapshot"
 )
+
+// noSaves takes a server's save points away.
+var noSaves = []string{"CONFIG", "SET", "save", ""}
 
 // keeping is how the running server writes down what it holds.
 type keeping string
@@ -128,8 +133,19 @@ func (p *planner) keepWrite(pod, uid string, with keeping) incident.Write {
 // commandWrite is a write that is one command to the server in a pod.
 func (p *planner) commandWrite(pod, uid, title string, change runbook.Change, words ...string) incident.Write {
 	return incident.Write{Verb: incident.Command, Object: incident.Object{Kind: "Pod", Name: pod, UID: uid}, Title: title,
-		Kubectl: fmt.Sprintf("kubectl exec -n %s %s -c %s -- redis-cli %s", p.target.Namespace, pod, p.target.Container, strings.Join(words, " ")),
+		Kubectl: fmt.Sprintf("kubectl exec -n %s %s -c %s -- redis-cli %s", p.target.Namespace, pod, p.target.Container, typed(words)),
 		Changes: []runbook.Change{change}, DryRun: incident.DryRunAccepted, Base: uid, Want: strings.Join(words, " ")}
+}
+
+// typed is a command as people type it: an empty word in quotes.
+func typed(words []string) string {
+	all := slices.Clone(words)
+	for i, word := range all {
+		if word == "" {
+			all[i] = `""`
+		}
+	}
+	return strings.Join(all, " ")
 }
 
 // saved asks a server whether it has written down what a write told it to.
@@ -299,6 +315,25 @@ func killScriptChange() change {
 		},
 		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, _ json.RawMessage) error {
 			return c.command(ctx, target, write, "SCRIPT", "KILL")
+		},
+	}
+}
+
+func spareChange() change {
+	return change{
+		says:     "takes the running server's save points away (`CONFIG SET save \"\"`), so that it writes no snapshot over the one on the volume, not even when it is told to stop; a restart brings them back",
+		validate: noArgs,
+		resolve:  asIs,
+		needs:    commandsServer,
+		course: func(ctx context.Context, p *planner, _ json.RawMessage) ([]incident.Write, error) {
+			place, err := p.placed(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return p.spareSnapshot(ctx, place)
+		},
+		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, _ json.RawMessage) error {
+			return c.command(ctx, target, write, noSaves...)
 		},
 	}
 }
