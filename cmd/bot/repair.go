@@ -128,6 +128,7 @@ func (r *repair) plan(ctx context.Context, inc incident.Incident, ref string, se
 		if given, ok := set[value.ID]; ok {
 			answers[value.ID] = given
 		}
+		r.choices(value, answers[value.ID])
 		if answers[value.ID] == "" {
 			return exit{exitUsage, fmt.Errorf("give --set %s=…: %s", value.ID, strings.TrimSpace(value.Label+". "+value.Hint))}
 		}
@@ -146,6 +147,24 @@ func (r *repair) plan(ctx context.Context, inc incident.Incident, ref string, se
 		return exit{exitProblem, err}
 	}
 	return nil
+}
+
+// choices lists what a value may be, where the evidence knows, and marks what it is.
+func (r *repair) choices(value runbook.Value, chosen string) {
+	for i, option := range value.Options {
+		if i == 0 {
+			r.say("%s, to be chosen with --set %s=…:", value.Label, value.ID)
+		}
+		mark := " "
+		if option.Value == chosen {
+			mark = ">"
+		}
+		label := option.Label
+		if !strings.HasPrefix(label, option.Value) {
+			label = option.Value + " · " + label
+		}
+		r.say("%s %s", mark, strings.TrimSpace(label+"  "+option.Note))
+	}
 }
 
 func orNone(text string) string {

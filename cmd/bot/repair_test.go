@@ -31,7 +31,7 @@ signs:
 fixes:
   - action: give it more
     inputs:
-      - {id: limit, label: Memory limit, value: 1Gi}
+      - {id: limit, label: Memory limit, value: 1Gi, options: '[["1Gi", "1Gi, as it is"], ["2Gi", "twice", "for " + pods[0].name]]'}
     require:
       - that: bytes_of(input.limit) >= bytes_of("1Gi")
         says: "${input.limit} is too little"
@@ -119,6 +119,7 @@ func TestRepair(t *testing.T) {
 	}{
 		"a typed yes": {ref: "broken", typed: "yes\n", sent: 1,
 			says: []string{"Broken — certain", `mend queue {"limit":"1Gi"}`, "    +new", "Type yes to apply it:", "1 pod", "Fixed at", "it is ready"}},
+		"what to choose from":  {ref: "broken", dryRun: true, says: []string{"Memory limit, to be chosen with --set limit=…:\n> 1Gi, as it is\n  2Gi · twice  for queue-0\n"}},
 		"another value":        {ref: "broken", set: map[string]string{"limit": "2Gi"}, typed: "yes\n", says: []string{`mend queue {"limit":"2Gi"}`}, sent: 1},
 		"a value that is bad":  {ref: "broken", set: map[string]string{"limit": "1Mi"}, typed: "yes\n", code: exitUsage, says: []string{"1Mi is too little. Give other values with --set limit=…"}},
 		"no such value":        {ref: "broken", set: map[string]string{"limits": "2Gi"}, typed: "yes\n", code: exitUsage, says: []string{"--set limits: broken has no such value; it has: limit"}},

@@ -123,7 +123,11 @@ func (h *Handler) valuesForm(inc incident.Incident, action, ids, ref string, val
 		form.Parts = append(form.Parts, Paragraph{say("").emoji(emojiWarn).say(" %s", ordinary(trouble))})
 	}
 	for _, v := range values {
-		form.Inputs = append(form.Inputs, Input{ID: v.ID, Label: v.Label, Hint: v.Hint, Value: v.Value})
+		input := Input{ID: v.ID, Label: v.Label, Hint: v.Hint, Value: v.Value}
+		for _, option := range v.Options {
+			input.Options = append(input.Options, Option(option))
+		}
+		form.Inputs = append(form.Inputs, input)
 	}
 	return &form
 }

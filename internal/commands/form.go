@@ -12,10 +12,14 @@ type Form struct {
 	Submit string
 }
 
-// Input is one line to fill in.
+// Input is one line to fill in, or one of several answers to choose.
 type Input struct {
-	ID    string
-	Label string
-	Hint  string
-	Value string // what stands there at first
+	ID      string
+	Label   string
+	Hint    string
+	Value   string   // what stands there at first
+	Options []Option // to choose from; none: anything may be written
 }
+
+// Option is one answer to choose. Note is small print below its label.
+type Option struct{ Value, Label, Note string }

@@ -56,7 +56,7 @@ fixes:
 ### End of the fallback
 ` + "```yaml\nid: fallback-end\naction: keep messages on disk again\nchanges:\n  - mend: {}\n```" + `
 ### Restore
-` + "```yaml\nid: restore\naction: put a backup back\ninputs:\n  - {id: backup, label: Name of the backup, value: \"${size(pods) > 5 ? 'newest' : ''}\"}\nchanges:\n  - mend: {backup: \"${input.backup}\"}\n```" + `
+` + "```yaml\nid: restore\naction: put a backup back\ninputs:\n  - {id: backup, label: Name of the backup, value: \"${size(pods) > 5 ? 'newest' : ''}\", options: 'pods.map(p, [p.name, \"the last one of \" + p.name, \"7 messages\"])'}\nchanges:\n  - mend: {backup: \"${input.backup}\"}\n```" + `
 `}
 
 // shop is a cluster whose queue is broken until a write mends it.
@@ -253,6 +253,9 @@ func replied(reply commands.Reply) string {
 		b.WriteString(printed([]commands.Message{{Key: "form " + form.ID + " " + form.Value, View: commands.View{Summary: form.Title, Parts: form.Parts}}}))
 		for _, input := range form.Inputs {
 			fmt.Fprintf(&b, "<%s> %s (%s) %q\n", input.ID, input.Label, input.Hint, input.Value)
+			for _, option := range input.Options {
+				fmt.Fprintf(&b, "  [%s] %s (%s)\n", option.Value, option.Label, option.Note)
+			}
 		}
 		fmt.Fprintf(&b, "[%s]\n", form.Submit)
 	}

@@ -213,6 +213,7 @@ type Revision struct {
 	Pods     int64     `json:"pods"`     // pods of it that exist now
 	Unstable bool      `json:"unstable"` // it has pods and none of them is ready
 	Changes  []string  `json:"changes"`  // against the revision before it, one short line each, secrets redacted
+	Differs  []string  `json:"differs"`  // what it has otherwise than the current one, in the same way; empty for the current one
 }
 
 // Config is the store's configuration file as its ConfigMap holds it.

@@ -118,8 +118,10 @@ func templateOf(template *corev1.PodTemplateSpec) Workload {
 	return w
 }
 
+// RevisionAnnotation numbers the ReplicaSets of a Deployment; causeAnnotation is
+// what people say of a rollout.
 const (
-	revisionAnnotation = "deployment.kubernetes.io/revision"
+	RevisionAnnotation = "deployment.kubernetes.io/revision"
 	causeAnnotation    = "kubernetes.io/change-cause"
 )
 
@@ -141,7 +143,7 @@ func (r *reader) readRevisions() {
 	case r.evidence.Workload.Kind != KindStatefulSet && r.bundle.ReplicaSets != nil:
 		for i := range r.bundle.ReplicaSets.Items {
 			set := &r.bundle.ReplicaSets.Items[i]
-			number, err := strconv.ParseInt(set.Annotations[revisionAnnotation], 10, 64)
+			number, err := strconv.ParseInt(set.Annotations[RevisionAnnotation], 10, 64)
 			if err != nil || !controlledBy(set.ObjectMeta, KindDeployment, r.target.Workload) {
 				continue
 			}
@@ -203,6 +205,7 @@ func (r *reader) orderRevisions(templates []*corev1.PodTemplateSpec) {
 	for to, from := range order {
 		sorted[to] = unsorted[from]
 		sorted[to].Current = to == 0
+		sorted[to].Differs = TemplateChanges(templates[order[0]], templates[from])
 		if to+1 < len(order) {
 			sorted[to].Changes = TemplateChanges(templates[order[to+1]], templates[from])
 		}

@@ -52,6 +52,9 @@ type change struct {
 	// is deterministic …
 	about func(target evidence.Target, args json.RawMessage) objectName
 	edit  func(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error)
+	// warn asks the cluster what people should know before the edit is sent; nil
+	// where edit says all of it.
+	warn func(ctx context.Context, p *planner, d *draft, args json.RawMessage) ([]string, error)
 
 	// … or a course: several writes in an order of its own. The course of a
 	// plan comes after its edits of configuration and before those of workloads.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 )
 
@@ -93,7 +94,7 @@ func repairable(state volumeState) error {
 func cutSays(state volumeState) string {
 	says := fmt.Sprintf("The repair cuts the last %d bytes of the append-only file", state.repair.bytes())
 	if from, to := state.repair.from, state.repair.to; !from.IsZero() && !to.Before(from) {
-		return fmt.Sprintf("%s: what was written in the last %s before %s.", says, agoText(to.Sub(from)), to.Format("15:04:05 UTC"))
+		return fmt.Sprintf("%s: what was written in the last %s before %s.", says, evidence.Duration(to.Sub(from)), to.Format("15:04:05 UTC"))
 	}
 	return fmt.Sprintf("%s. The file has no timestamps in it, so when they were written is not known; the last write was %s.", says, state.ago(state.aof.at))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -38,6 +39,11 @@ func rollBackChange() change {
 		resolve: resolveRollBack,
 		about:   theWorkload,
 		edit:    editRollBack,
+		warn:    warnRollBack,
+		needs: func(target evidence.Target) []permission {
+			return slices.Concat(asksWhoSizes(target), allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"),
+				named("get", "configmaps", target.Config), named("get", "secrets", target.Secret))
+		},
 	}
 }
 
@@ -95,9 +101,18 @@ func resolveRollBack(ctx context.Context, c *Cluster, target evidence.Target, ar
 		a.Revision = number(found)
 	}
 	if templates[int64(a.Revision)] == nil {
-		return nil, refuse("%s has no revision %d any more.", resourceName(object), a.Revision)
+		return nil, noRevision(object, int64(a.Revision), templates)
 	}
 	return json.Marshal(a)
+}
+
+// noRevision refuses a revision that is not there, and names those that are.
+func noRevision(object any, revision int64, templates map[int64]*corev1.PodTemplateSpec) error {
+	var there []string
+	for _, number := range slices.Backward(slices.Sorted(maps.Keys(templates))) {
+		there = append(there, fmt.Sprint(number))
+	}
+	return refuse("%s has no revision %d. It has %s.", resourceName(object), revision, andText(there))
 }
 
 // earlier is the newest revision that changed something which matters: one
@@ -154,7 +169,7 @@ func editRollBack(_ context.Context, c *Cluster, target evidence.Target, object 
 	}
 	chosen := templates[int64(a.Revision)]
 	if chosen == nil {
-		return edited{}, refuse("%s has no revision %d any more.", resourceName(object), a.Revision)
+		return edited{}, noRevision(object, int64(a.Revision), templates)
 	}
 	was := current(object, templates)
 	pod, err := template(object)

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 )
 
@@ -72,7 +73,7 @@ func ownersOf(meta *metav1.ObjectMeta, now time.Time) []owner {
 		}
 		wrote := ""
 		if entry.Time != nil {
-			wrote = fmt.Sprintf(" %s ago", agoText(now.Sub(entry.Time.Time)))
+			wrote = fmt.Sprintf(" %s ago", evidence.Duration(now.Sub(entry.Time.Time)))
 		}
 		all = append(all, owner{says: fmt.Sprintf("%s wrote %s%s, and the bot does not know it as a tool of a person's", entry.Manager, meta.Name, wrote),
 			managers: []string{entry.Manager}, then: "if it is an operator", first: "Change it there too, or stop it first."})

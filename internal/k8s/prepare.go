@@ -162,7 +162,12 @@ func (p *planner) add(ctx context.Context, one runbook.Change) error {
 		return err
 	}
 	d.changes, d.edits = append(d.changes, resolved), append(d.edits, e)
-	return nil
+	if change.warn == nil {
+		return nil
+	}
+	warnings, err := change.warn(ctx, p, d, args)
+	p.warnings = append(p.warnings, warnings...)
+	return err
 }
 
 func (p *planner) addCourse(ctx context.Context, change change, resolved runbook.Change) error {

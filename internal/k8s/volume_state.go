@@ -3,6 +3,8 @@ package k8s
 import (
 	"fmt"
 	"time"
+
+	"redis-session-bot/internal/evidence"
 )
 
 // volumeState is what the store's volume holds, as a pod of the bot's own has
@@ -105,19 +107,7 @@ func (s volumeState) ago(at time.Time) string {
 	if at.IsZero() || s.now.IsZero() {
 		return "at a time that is not known"
 	}
-	return agoText(s.now.Sub(at)) + " ago"
-}
-
-func agoText(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	return evidence.Duration(s.now.Sub(at)) + " ago"
 }
 
 // sizeOf is a number of bytes as people say it.

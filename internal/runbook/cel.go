@@ -68,6 +68,8 @@ func newLanguage() (*language, error) {
 			cel.Overload("bytes_text_int", []*cel.Type{cel.IntType}, cel.StringType, cel.UnaryBinding(bytesText))),
 		cel.Function("bytes_of",
 			cel.Overload("bytes_of_string", []*cel.Type{cel.StringType}, cel.IntType, cel.UnaryBinding(bytesOf))),
+		cel.Function("duration_text",
+			cel.Overload("duration_text_duration", []*cel.Type{cel.DurationType}, cel.StringType, cel.UnaryBinding(durationText))),
 	}
 	lang := &language{}
 	for i := range evidenceType.NumField() {
@@ -303,6 +305,15 @@ func bytesText(value ref.Val) ref.Val {
 		return types.NewErr("bytes_text: not a number")
 	}
 	return types.String(evidence.Bytes(n))
+}
+
+// durationText writes a duration as people say it: 5 min, 12 days.
+func durationText(value ref.Val) ref.Val {
+	d, ok := value.Value().(time.Duration)
+	if !ok {
+		return types.NewErr("duration_text: not a duration")
+	}
+	return types.String(evidence.Duration(d))
 }
 
 // bytesOf reads an amount of memory, as Kubernetes (1.5Gi, 512M) or a

@@ -1,9 +1,11 @@
 package runbook
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -40,7 +42,15 @@ type Input struct {
 	Hint  string
 	Line  int
 
-	value template
+	value   template
+	options *condition // a list of [value, label, note]; nil where anything may be written
+}
+
+// Option is one answer that an input offers.
+type Option struct {
+	Value string `json:"value"`
+	Label string `json:"label"`
+	Note  string `json:"note,omitempty"`
 }
 
 // rule must hold for the inputs.
@@ -56,6 +66,9 @@ type Value struct {
 	Label string `json:"label"`
 	Hint  string `json:"hint,omitempty"`
 	Value string `json:"value"`
+	// Options are what the evidence offers to choose from. Another answer is
+	// possible where people write it: the cluster has the last word.
+	Options []Option `json:"options,omitempty"`
 }
 
 // Proposal is a fix with its arguments filled in.
@@ -125,7 +138,7 @@ func (r *Runbook) Propose(ref string, e evidence.Evidence, answers map[string]st
 	facts := Scenario{lets: fix.lets}.bind(factsOf(e, time.Time{}))
 	var proposal Proposal
 	var err error
-	if proposal.Inputs, err = fix.values(facts, answers); err != nil {
+	if proposal.Inputs, err = fix.values(e, facts, answers); err != nil {
 		return Proposal{}, fmt.Errorf("%s:%d: %w", r.File, fix.Line, err)
 	}
 	facts = maps.Clone(facts)
@@ -149,10 +162,10 @@ func (r *Runbook) Propose(ref string, e evidence.Evidence, answers map[string]st
 }
 
 // values are the inputs with a person's answers, or what the evidence proposes.
-func (f Fix) values(facts map[string]any, answers map[string]string) ([]Value, error) {
+func (f Fix) values(e evidence.Evidence, facts map[string]any, answers map[string]string) ([]Value, error) {
 	var values []Value
 	for _, input := range f.Inputs {
-		value := Value{ID: input.ID, Label: input.Label, Hint: input.Hint}
+		value := Value{ID: input.ID, Label: input.Label, Hint: input.Hint, Options: input.offers(e, facts)}
 		answer, answered := answers[input.ID]
 		if answered {
 			value.Value = answer
@@ -166,6 +179,27 @@ func (f Fix) values(facts map[string]any, answers map[string]string) ([]Value, e
 		values = append(values, value)
 	}
 	return values, nil
+}
+
+// offers are the answers to choose from; none where the evidence does not tell.
+func (i Input) offers(e evidence.Evidence, facts map[string]any) []Option {
+	if i.options == nil || len(unknownOf(e, i.options.reads)) > 0 {
+		return nil
+	}
+	result, _, err := i.options.program.Eval(facts)
+	if err != nil {
+		return nil
+	}
+	rows, err := result.ConvertToNative(reflect.TypeFor[[][]string]())
+	if err != nil {
+		return nil
+	}
+	var options []Option
+	for _, row := range rows.([][]string) {
+		words := slices.Concat(row, make([]string, 3))
+		options = append(options, Option{Value: words[0], Label: cmp.Or(words[1], words[0]), Note: words[2]})
+	}
+	return options
 }
 
 // obey holds the inputs against the rules.
@@ -281,6 +315,11 @@ func (l *loader) input(item *yaml.Node, above int, into *[]Input) error {
 		"label": words(&input.Label),
 		"hint":  words(&input.Hint),
 		"value": l.sentence(&source, &input.value),
+		"options": func(node *yaml.Node) error {
+			compiled, err := l.lang.compile(node.Value, cel.ListType(cel.ListType(cel.StringType)))
+			input.options = &compiled
+			return within(node, "", err)
+		},
 	})
 	switch {
 	case err != nil:

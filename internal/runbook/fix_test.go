@@ -2,7 +2,9 @@ package runbook_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -106,6 +108,40 @@ func TestProposeAFix(t *testing.T) {
 	}
 	if fix, ok := book.Fix("down/back"); !ok || fix.Debt != "the old revision runs" {
 		t.Errorf("the second way: %+v", fix)
+	}
+}
+
+// TestWhatAnInputOffers: the answers to choose from are the evidence's; there
+// are none where it does not tell.
+func TestWhatAnInputOffers(t *testing.T) {
+	const from = `"${size(revisions) > 5 ? 'newest' : '0'}"`
+	const offers = "'revisions.map(r, [string(r.number), \"%d · %s ago\".format([r.number, duration_text(at - r.at)]), r.cause])'"
+	document := strings.Replace(choices, "action: roll back\n", "action: roll back\ninputs:\n  - {id: revision, label: Revision, value: "+from+", options: "+offers+"}\n", 1)
+	book, err := runbook.Load("x.md", []byte(document), vocabulary())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	seen := evidence.Evidence{At: at, Revisions: []evidence.Revision{{Number: 2, At: at.Add(-3 * time.Hour), Cause: "a new image"}, {Number: 1, At: at.Add(-96 * time.Hour)}}}
+	unknown := seen
+	unknown.Unknown = map[string]string{"revisions": "not read"}
+	for name, test := range map[string]struct {
+		seen evidence.Evidence
+		want []runbook.Option
+	}{
+		"two revisions": {seen, []runbook.Option{{Value: "2", Label: "2 · 3 h ago", Note: "a new image"}, {Value: "1", Label: "1 · 4 days ago"}}},
+		"not known":     {unknown, nil},
+	} {
+		proposal, err := book.Propose("rollback", test.seen, nil)
+		if err != nil || len(proposal.Inputs) != 1 || proposal.Inputs[0].Value != "0" {
+			t.Fatalf("%s: %+v, %v", name, proposal.Inputs, err)
+		}
+		if diff := cmp.Diff(test.want, proposal.Inputs[0].Options); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if _, err := runbook.Load("x.md", []byte(strings.Replace(document, offers, "size(revisions)", 1)), vocabulary()); err == nil || !strings.Contains(err.Error(), "list(list(string))") {
+		t.Errorf("a number of options: %v", err)
 	}
 }
 

@@ -20,8 +20,13 @@ const (
 	maxLabel      = 2_000
 	maxHint       = 2_000
 	maxInitial    = 3_000
+	maxOptions    = 100
+	maxOption     = 75  // of a label and of a note
 	maxWrong      = 500 // Slack names no limit; this is as much as anybody reads
 )
+
+// maxOptionValue is how many bytes the value of an option may have.
+const maxOptionValue = 150
 
 // inputAction is the action of every input; its block tells which it is.
 const inputAction = "answer"
@@ -40,13 +45,11 @@ type metadata struct {
 func Modal(form commands.Form, private string) slack.ModalViewRequest {
 	blocks, _ := Blocks(commands.View{Summary: form.Title, Parts: form.Parts})
 	for _, input := range form.Inputs {
-		element := slack.NewPlainTextInputBlockElement(nil, inputAction)
-		element.InitialValue = cut(clean(input.Value), maxInitial)
 		hint := plainText(input.Hint, "", maxHint)
 		if hint.Text == "" {
 			hint = nil
 		}
-		blocks = append(blocks, slack.NewInputBlock(input.ID, plainText(input.Label, input.ID, maxLabel), hint, element))
+		blocks = append(blocks, slack.NewInputBlock(input.ID, plainText(input.Label, input.ID, maxLabel), hint, answerElement(input)))
 	}
 	view := slack.ModalViewRequest{Type: slack.VTModal, CallbackID: form.ID, PrivateMetadata: private, Blocks: slack.Blocks{BlockSet: blocks},
 		Title: plainText(form.Title, "Question", maxModalTitle), Close: plainText("Not now", "", maxModalTitle)}
@@ -54,6 +57,32 @@ func Modal(form commands.Form, private string) slack.ModalViewRequest {
 		view.Submit = plainText(form.Submit, "Send", maxModalTitle)
 	}
 	return view
+}
+
+// answerElement is where an input is answered: a menu where there are answers to
+// choose, else a line of text.
+func answerElement(input commands.Input) slack.BlockElement {
+	menu := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, nil, inputAction)
+	for _, option := range input.Options[:min(len(input.Options), maxOptions)] {
+		if option.Value == "" || len(option.Value) > maxOptionValue {
+			continue // it would come back as another answer
+		}
+		note := plainText(option.Note, "", maxOption)
+		if note.Text == "" {
+			note = nil
+		}
+		one := slack.NewOptionBlockObject(option.Value, plainText(option.Label, option.Value, maxOption), note)
+		menu.Options = append(menu.Options, one)
+		if option.Value == input.Value {
+			menu.InitialOption = one
+		}
+	}
+	if len(menu.Options) > 0 {
+		return menu
+	}
+	line := slack.NewPlainTextInputBlockElement(nil, inputAction)
+	line.InitialValue = cut(clean(input.Value), maxInitial)
+	return line
 }
 
 // plainText is a text object without marks; otherwise stands for an empty one.
@@ -177,7 +206,7 @@ func answersOf(view slack.View) map[string]string {
 	}
 	for block, actions := range view.State.Values {
 		if answer, ok := actions[inputAction]; ok {
-			answers[block] = answer.Value
+			answers[block] = orElse(answer.SelectedOption.Value, answer.Value)
 		}
 	}
 	return answers

@@ -2,6 +2,7 @@ package slack_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,6 +77,39 @@ func TestAFormIsAskedInAModal(t *testing.T) {
 	}
 	if last.Action != "plan" || last.Value != "INC-1 more" || last.Place.Channel != "C_INC" || last.Actor.ID != "U_RESPONDER" {
 		t.Errorf("asked: %+v", last)
+	}
+}
+
+// TestAnAnswerIsChosenFromAMenu: an input with options is a menu, within Slack's
+// limits, and the chosen one's value is the answer.
+func TestAnAnswerIsChosenFromAMenu(t *testing.T) {
+	o := open(t, slacktest.Options{})
+	form := question()
+	form.Inputs[0] = commands.Input{ID: "revision", Label: "Revision", Value: "3", Options: []commands.Option{{Value: "3", Label: "3 · 2 h ago", Note: strings.Repeat("é", 200)}, {Value: "2"}}}
+	for i := range 200 {
+		form.Inputs[0].Options = append(form.Inputs[0].Options, commands.Option{Value: fmt.Sprint("old-", i), Label: strings.Repeat("x", 100)})
+	}
+	o.handler.form = form
+	o.run()
+	view := o.asked()
+	drawn, err := json.Marshal(view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"static_select"`, `"initial_option":{`, `3 · 2 h ago`} {
+		if !strings.Contains(string(drawn), want) {
+			t.Errorf("%s is not in %s", want, drawn)
+		}
+	}
+	if got := o.submit(view, map[string]string{"revision": "2"}); !got.OK || len(got.Errors) > 0 {
+		t.Fatalf("%+v", got)
+	}
+	asked := o.handler.requests()
+	if diff := cmp.Diff(map[string]string{"revision": "2", "maxmemory": "1024mb"}, asked[len(asked)-1].Answers); diff != "" {
+		t.Errorf("answers: %s", diff)
+	}
+	if violations := o.workspace.Violations(); len(violations) > 0 {
+		t.Errorf("rules of Slack's broken: %+v", violations)
 	}
 }
 
