@@ -48,6 +48,10 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"night that never ends": {"approvals: {break_glass: {from: '22:00', to: late, zone: UTC}}", `approvals.break_glass: "late" is no time of day`},
 		"a night of nothing":    {"approvals: {break_glass: {from: '22:00', to: '22:00', zone: UTC}}", "approvals.break_glass: from and to are the same time"},
 		"a port alone":          {"http: {listen: '8080'}", `http.listen: "8080" is not an address`},
+		"a store of a kind":     {"store: {kind: redis}", `store.kind: "redis" is not known`},
+		"kept for a moment":     {"store: {keep: 5m}", "store.keep: 5m0s is no time"},
+		"kept for no time":      {"store: {keep: a year}", "time: invalid duration"},
+		"fewer than none":       {"store: {keep_count: -1}", "store.keep_count: -1 is no number"},
 		"a store nowhere":       {"store: {path: ''}", "store.path: name the file"},
 	}
 	for name, test := range tests {
@@ -92,6 +96,19 @@ func TestTheEnvironmentOverrides(t *testing.T) {
 	}
 	if c.Targets[0].ConfigKey != "k" || c.Targets[0].SecretKey != "s" {
 		t.Errorf("target: %+v", c.Targets[0])
+	}
+}
+
+func TestTimesMayBeDays(t *testing.T) {
+	for written, want := range map[string]time.Duration{"7d": 168 * time.Hour, "36h": 36 * time.Hour, "0": 0, "'0'": 0} {
+		c, err := load(t, "store: {keep: "+written+"}")
+		if err != nil || c.Store.Keep != want {
+			t.Errorf("%s: %s, %v", written, c.Store.Keep, err)
+		}
+	}
+	t.Setenv("REDIS_SESSION_BOT_STORE_KEEP", "3d")
+	if c, err := load(t, "{}"); err != nil || c.Store.Keep != 72*time.Hour {
+		t.Errorf("from the environment: %s, %v", c.Store.Keep, err)
 	}
 }
 
