@@ -83,6 +83,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	incidents.Changed, incidents.Second = app.Changed, incident.SecondPerson(c.Approvals.SecondPerson)
 	glass := c.Approvals.BreakGlass
 	incidents.BreakGlass = incident.BreakGlass{From: glass.Span[0], To: glass.Span[1], Zone: glass.At}
+	incidents.Alerting = incident.Alerting{Auto: c.Alerts.Diagnose == "auto", ReopenWithin: c.Alerts.ReopenWithin}
 	if recorded != nil {
 		incidents.Cluster = recorded
 	}
@@ -91,8 +92,12 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	if err := incidents.Recover(ctx); err != nil {
 		return exit{exitUsage, fmt.Errorf("recover: %w", err)}
 	}
+	stop, err := hear(ctx, c.Alerts, book, targets, app, incidents, log)
+	if err != nil {
+		return exit{exitUsage, fmt.Errorf("alerts: %w", err)}
+	}
 	log.Info("serving", "version", buildVersion(), "runbook", book.File, "targets", names(targets))
-	err = app.Run(ctx)
+	err = errors.Join(app.Run(ctx), stop())
 	incidents.Wait()
 	return err
 }

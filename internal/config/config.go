@@ -33,6 +33,7 @@ type Config struct {
 	Slack      Slack             `mapstructure:"slack"`
 	Roles      Roles             `mapstructure:"roles"`
 	Approvals  Approvals         `mapstructure:"approvals"`
+	Alerts     Alerts            `mapstructure:"alerts"`
 	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
 	Log        Log               `mapstructure:"log"`
@@ -71,6 +72,25 @@ type BreakGlass struct {
 	At   *time.Location   `mapstructure:"-"`    // of Zone; nil: never
 }
 
+// Alerts are how Alertmanager reaches the bot. The token is filled in from
+// ALERTS_TOKEN, or from the file named here.
+type Alerts struct {
+	Listen       string        `mapstructure:"listen"` // host:port of the webhook; empty: none
+	TokenFile    string        `mapstructure:"token_file"`
+	Channel      string        `mapstructure:"channel"`
+	Diagnose     string        `mapstructure:"diagnose"` // auto or offer
+	ReopenWithin time.Duration `mapstructure:"reopen_within"`
+	Targets      []AlertTarget `mapstructure:"targets"`
+	Token        string        `mapstructure:"-"`
+}
+
+// AlertTarget says that alerts with a label of that value are about a target.
+type AlertTarget struct {
+	Label  string `mapstructure:"label"`
+	Value  string `mapstructure:"value"`
+	Target string `mapstructure:"target"` // its name
+}
+
 // Store is where incidents are kept.
 type Store struct {
 	Path string `mapstructure:"path"` // a file; absolute once it is loaded
@@ -105,6 +125,12 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("approvals.break_glass.from", "")
 	v.SetDefault("approvals.break_glass.to", "")
 	v.SetDefault("approvals.break_glass.zone", "")
+	v.SetDefault("alerts.listen", "")
+	v.SetDefault("alerts.token_file", "")
+	v.SetDefault("alerts.channel", "")
+	v.SetDefault("alerts.diagnose", "auto")
+	v.SetDefault("alerts.reopen_within", "30m")
+	v.SetDefault("alerts.targets", []map[string]any{})
 	v.SetDefault("store.path", "incidents.db")
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
@@ -172,6 +198,7 @@ func (c *Config) readTokens() error {
 	}{
 		{"SLACK_BOT_TOKEN", c.Slack.BotTokenFile, &c.Slack.BotToken},
 		{"SLACK_APP_TOKEN", c.Slack.AppTokenFile, &c.Slack.AppToken},
+		{"ALERTS_TOKEN", c.Alerts.TokenFile, &c.Alerts.Token},
 	} {
 		*token.into = strings.TrimSpace(os.Getenv(token.env))
 		if *token.into != "" || token.file == "" {
@@ -219,6 +246,9 @@ func (c *Config) check(file string) error {
 	}
 	if !slices.Contains([]string{"data-loss", "all", "none"}, c.Approvals.SecondPerson) {
 		say("approvals.second_person", "%q is not known; use data-loss, all or none", c.Approvals.SecondPerson)
+	}
+	for key, says := range c.Alerts.wrong(c.Targets) {
+		say("alerts."+key, "%s", says)
 	}
 	if err := c.Approvals.BreakGlass.read(); err != nil {
 		say("approvals.break_glass", "%v", err)
@@ -292,42 +322,48 @@ func unknownKeys(v *viper.Viper, file string) error {
 	var wrong []error
 	for _, key := range inFile.AllKeys() {
 		if strings.Contains(key, "token") && !strings.HasSuffix(key, "_file") {
-			wrong = append(wrong, fmt.Errorf("%s: %s: tokens do not belong in this file; set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or slack.bot_token_file and slack.app_token_file", file, key))
+			wrong = append(wrong, fmt.Errorf("%s: %s: tokens do not belong in this file; set SLACK_BOT_TOKEN, SLACK_APP_TOKEN and ALERTS_TOKEN, or name files by slack.bot_token_file, slack.app_token_file and alerts.token_file", file, key))
 			continue
 		}
 		if !known[key] {
 			wrong = append(wrong, fmt.Errorf("%s: %s is not a setting; did you mean %s?", file, key, nearest(key, known)))
 		}
 	}
-	wrong = append(wrong, unknownTargetKeys(inFile, file)...)
+	wrong = append(wrong, unknownListKeys(inFile, file, "targets", fields(reflect.TypeFor[evidence.Target]()))...)
+	wrong = append(wrong, unknownListKeys(inFile, file, "alerts.targets", fields(reflect.TypeFor[AlertTarget]()))...)
 	return errors.Join(wrong...)
 }
 
-// unknownTargetKeys looks into the list of targets, which viper does not.
-func unknownTargetKeys(v *viper.Viper, file string) []error {
-	known := map[string]bool{}
-	target := reflect.TypeFor[evidence.Target]()
-	for i := range target.NumField() {
-		known[strings.ToLower(target.Field(i).Name)] = true
-	}
+// unknownListKeys looks into a list of settings, which viper does not. known
+// are its keys, without underscores.
+func unknownListKeys(v *viper.Viper, file, name string, known map[string]bool) []error {
 	var wrong []error
-	list, ok := v.Get("targets").([]any)
-	if !ok && v.IsSet("targets") && v.Get("targets") != nil {
-		return []error{fmt.Errorf("%s: targets: a list is needed; begin each target with a dash", file)}
+	list, ok := v.Get(name).([]any)
+	if !ok && v.IsSet(name) && v.Get(name) != nil {
+		return []error{fmt.Errorf("%s: %s: a list is needed; begin each of them with a dash", file, name)}
 	}
 	for i, entry := range list {
 		keys, ok := entry.(map[string]any)
 		if !ok {
-			wrong = append(wrong, fmt.Errorf("%s: targets[%d]: write it as name: value lines", file, i))
+			wrong = append(wrong, fmt.Errorf("%s: %s[%d]: write it as name: value lines", file, name, i))
 			continue
 		}
 		for key := range keys {
 			if !known[strings.ToLower(strings.ReplaceAll(key, "_", ""))] {
-				wrong = append(wrong, fmt.Errorf("%s: targets[%d].%s is not a setting; did you mean %s?", file, i, key, nearest(key, known)))
+				wrong = append(wrong, fmt.Errorf("%s: %s[%d].%s is not a setting; did you mean %s?", file, name, i, key, nearest(key, known)))
 			}
 		}
 	}
 	return wrong
+}
+
+// fields are the names of a struct's fields as a list of settings has them.
+func fields(t reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	for i := range t.NumField() {
+		names[strings.ToLower(t.Field(i).Name)] = true
+	}
+	return names
 }
 
 // collect lists the keys of a struct by their mapstructure names.

@@ -16,7 +16,7 @@ import (
 // load reads a configuration file of that content.
 func load(t *testing.T, content string) (config.Config, error) {
 	t.Helper()
-	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL"} {
+	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL", "ALERTS_TOKEN"} {
 		if os.Getenv(name) != "" {
 			t.Setenv(name, "")
 		}
@@ -47,6 +47,14 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"night on the moon":     {"approvals: {break_glass: {from: '22:00', to: '07:00', zone: Moon}}", `approvals.break_glass: "Moon" is no time zone`},
 		"night that never ends": {"approvals: {break_glass: {from: '22:00', to: late, zone: UTC}}", `approvals.break_glass: "late" is no time of day`},
 		"a night of nothing":    {"approvals: {break_glass: {from: '22:00', to: '22:00', zone: UTC}}", "approvals.break_glass: from and to are the same time"},
+		"no such way":           {"alerts: {diagnose: maybe}", `alerts.diagnose: "maybe" is not known`},
+		"a time before now":     {"alerts: {reopen_within: -1m}", "alerts.reopen_within: -1m0s is not a time"},
+		"no address":            {"alerts: {listen: '9097'}", `alerts.listen: "9097" is no address`},
+		"a webhook for anybody": {"alerts: {listen: ':9097', channel: a}", "alerts.token_file: the webhook needs a token"},
+		"alerts to nowhere":     {"alerts: {listen: ':9097'}", "alerts.channel: name the channel"},
+		"alerts of no label":    {"alerts: {targets: [{label: a, target: default}]}", "alerts.targets[0]: name a label"},
+		"alerts of no target":   {"alerts: {targets: [{label: a, value: b, target: c}]}", `alerts.targets[0]: there is no target "c"`},
+		"unknown key of those":  {"alerts: {targets: [{lable: a}]}", "alerts.targets[0].lable is not a setting; did you mean label?"},
 		"a store nowhere":       {"store: {path: ''}", "store.path: name the file"},
 	}
 	for name, test := range tests {

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/slack-go/slack"
+
+	"redis-session-bot/internal/incident"
 )
 
 // needed are the scopes of the bot's token, and what each is for.
@@ -66,11 +68,15 @@ func (a *App) Check(ctx context.Context) []error {
 	if _, _, err := a.socket.OpenContext(ctx); err != nil {
 		wrong = append(wrong, a.explain("SLACK_APP_TOKEN", err))
 	}
-	kinds := []string{"public_channel"}
-	if slices.Contains(granted, "groups:read") {
-		kinds = append(kinds, "private_channel")
+	return append(wrong, a.checkChannels(ctx, self.User, a.kinds())...)
+}
+
+// kinds are those of channels that the token lets the bot see.
+func (a *App) kinds() []string {
+	if slices.Contains(a.scopes.list(), "groups:read") {
+		return []string{"public_channel", "private_channel"}
 	}
-	return append(wrong, a.checkChannels(ctx, self.User, kinds)...)
+	return []string{"public_channel"}
 }
 
 func (a *App) checkTokens() []error {
@@ -113,19 +119,9 @@ func (a *App) checkChannels(ctx context.Context, self string, kinds []string) []
 	if len(a.options.Channels) == 0 {
 		return []error{errors.New("slack.channels is empty: name the channels where the bot answers")}
 	}
-	byName := map[string]slack.Channel{}
-	cursor := ""
-	for {
-		page, next, err := a.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{Cursor: cursor, ExcludeArchived: true, Limit: 200, Types: kinds})
-		if err != nil {
-			return []error{fmt.Errorf("list the channels: %w", a.withoutTokens(err))}
-		}
-		for _, channel := range page {
-			byName[channel.Name], byName[channel.ID] = channel, channel
-		}
-		if cursor = next; cursor == "" {
-			break
-		}
+	byName, err := a.list(ctx, kinds)
+	if err != nil {
+		return []error{err}
 	}
 	private := ": invite it there, if the channel is private"
 	if !slices.Contains(kinds, "private_channel") {
@@ -146,4 +142,42 @@ func (a *App) checkChannels(ctx context.Context, self string, kinds []string) []
 		}
 	}
 	return wrong
+}
+
+// list gives the channels that the bot can see, by their names and by their IDs.
+func (a *App) list(ctx context.Context, kinds []string) (map[string]slack.Channel, error) {
+	known := map[string]slack.Channel{}
+	cursor := ""
+	for {
+		page, next, err := a.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{Cursor: cursor, ExcludeArchived: true, Limit: 200, Types: kinds})
+		if err != nil {
+			return nil, fmt.Errorf("list the channels: %w", a.withoutTokens(err))
+		}
+		for _, channel := range page {
+			known[channel.Name], known[channel.ID] = channel, channel
+		}
+		if cursor = next; cursor == "" {
+			return known, nil
+		}
+	}
+}
+
+// Place finds the channel of that name or ID, where incidents can be shown by
+// themselves: the bot is in it, and answers there. Its error is one sentence
+// with the mend.
+func (a *App) Place(ctx context.Context, name string) (incident.Place, error) {
+	known, err := a.list(ctx, a.kinds())
+	if err != nil {
+		return incident.Place{}, err
+	}
+	channel, there := known[strings.TrimPrefix(name, "#")]
+	switch {
+	case !there:
+		return incident.Place{}, fmt.Errorf("there is no channel %s that the bot can see", name)
+	case !channel.IsMember:
+		return incident.Place{}, fmt.Errorf("the bot is not in #%s: invite it there", channel.Name)
+	case a.channels.refusal(ctx, channel.ID, channel.Name) != "":
+		return incident.Place{}, fmt.Errorf("the bot does not answer in #%s: add it to slack.channels", channel.Name)
+	}
+	return incident.Place{Channel: channel.ID}, nil
 }
