@@ -33,6 +33,7 @@ type Bundle struct {
 	Metrics      *metricsv1.PodMetricsList
 	Logs         []RawLog // nil: no log was read
 	Probes       *Probes
+	Alerts       *[]Alert // nil: no alert is known
 
 	// Missing tells for a source (File… constants, SourceLogs) why it is not here.
 	Missing map[string]string
@@ -55,6 +56,7 @@ const (
 	FileNodes        = "nodes.json"
 	FileMetrics      = "podmetrics.json"
 	FileProbes       = "probes.json"
+	FileAlerts       = "alerts.json"
 	FileMeta         = "meta.json"
 	SourceLogs       = "logs"
 )
@@ -122,6 +124,7 @@ func (b *Bundle) Add(part Bundle) {
 	take(b, &b.Nodes, part.Nodes, FileNodes)
 	take(b, &b.Metrics, part.Metrics, FileMetrics)
 	take(b, &b.Probes, part.Probes, FileProbes)
+	take(b, &b.Alerts, part.Alerts, FileAlerts)
 	b.addLogs(part.Logs)
 	for source, why := range part.Missing {
 		b.Missing[source] = why

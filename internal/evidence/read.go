@@ -40,6 +40,9 @@ func Read(b Bundle, target Target) Evidence {
 	r.readApp()
 	r.readExporters()
 	r.readHeard()
+	if b.Alerts != nil { // without any, none is known of: that is no gap
+		r.evidence.Alerts = *b.Alerts
+	}
 	return r.evidence
 }
 

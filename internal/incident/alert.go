@@ -270,3 +270,19 @@ func (q Quiet) String() string {
 	}
 	return fmt.Sprintf("The alert is quiet, and the store is not well: %s", q.Says)
 }
+
+// alertEvidence is what runbooks see of the alerts that are kept with their
+// labels; nil where there are none.
+func (i Incident) alertEvidence() *[]evidence.Alert {
+	var all []evidence.Alert
+	for _, a := range i.Alerts {
+		if a.Labels != nil || a.Says != "" {
+			all = append(all, evidence.Alert{Name: a.Name, Firing: a.Firing(), Since: a.StartsAt, Until: a.EndsAt, Says: a.Says, Labels: a.Labels})
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	slices.SortStableFunc(all, func(a, b evidence.Alert) int { return a.Since.Compare(b.Since) })
+	return &all
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/incident/incidenttest"
 )
 
 // notice is what Alertmanager tells of the queue.
@@ -265,6 +266,34 @@ func (c *cluster) set(mended, broken bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mended = (c.mended || mended) && !broken
+}
+
+// TestARelatedAlertSpeaksForACause: it joins a walk that has ended, and the
+// verdict knows of it.
+func TestARelatedAlertSpeaksForACause(t *testing.T) {
+	d := alertDesk(t)
+	d.Runbooks["queue"] = incidenttest.Runbook{Scenarios: "### Full\nIt is full.\n```yaml\nid: full\nsigns:\n  - when: alerts.exists(a, a.name == 'QueueFull' && a.firing && a.labels['job'] == 'queue')\n    says: ${alerts[0].says}\n    weight: strong\nbyHand: [Empty it.]\n```\n"}.Load(t)
+	d.alerted(firing("a", 0))
+	if causes := d.get("INC-1").Verdict.Causes; len(causes) != 0 {
+		t.Fatalf("before it: %+v", causes)
+	}
+	d.alerted(related("r", -1))
+	causes := d.get("INC-1").Verdict.Causes
+	if len(causes) != 1 || causes[0].Because[0] != "90 % full" {
+		t.Errorf("with it: %+v", causes)
+	}
+	bundle, err := d.Store.Bundle(context.Background(), "INC-1")
+	d.must(err)
+	if bundle.Alerts == nil || len(*bundle.Alerts) != 1 {
+		t.Errorf("kept with the evidence: %+v", bundle.Alerts)
+	}
+	d.must(d.RunAll(context.Background(), "INC-1", ada))
+	d.Wait()
+	bundle, err = d.Store.Bundle(context.Background(), "INC-1")
+	d.must(err)
+	if len(*bundle.Alerts) != 2 || (*bundle.Alerts)[0].Name != "QueueFull" {
+		t.Errorf("kept with the evidence, read again: %+v", bundle.Alerts)
+	}
 }
 
 // TestAStormIsOneIncident: a thousand alerts and more, at once, to two replicas.

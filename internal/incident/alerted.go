@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
 )
 
@@ -116,6 +117,9 @@ func (s *Service) tell(ctx context.Context, id string, book *runbook.Runbook, al
 	case err != nil:
 		return err
 	}
+	if err := s.judgeAgain(ctx, id, book); err != nil {
+		return err
+	}
 	if all.quiet {
 		s.start(id, func(ctx context.Context) error { return s.lookQuiet(ctx, id) })
 	}
@@ -123,6 +127,29 @@ func (s *Service) tell(ctx context.Context, id string, book *runbook.Runbook, al
 		return s.walkForAlert(ctx, id)
 	}
 	return nil
+}
+
+// judgeAgain lets the alerts that have joined speak for a cause, where
+// something was read already.
+func (s *Service) judgeAgain(ctx context.Context, id string, book *runbook.Runbook) error {
+	s.merge.Lock()
+	defer s.merge.Unlock()
+	bundle, err := s.Store.Bundle(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read the evidence of %s: %w", id, err)
+	}
+	_, err = s.change(ctx, id, func(inc *Incident) error {
+		if !inc.Judged || inc.settled() {
+			return errNothing
+		}
+		bundle.Alerts = inc.alertEvidence()
+		inc.judge(book, evidence.Read(bundle, inc.Target))
+		return nil
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	return err
 }
 
 func (s *Service) noteAll(inc *Incident, one told) {

@@ -188,6 +188,11 @@ func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence
 		return fmt.Errorf("read the evidence of %s: %w", id, err)
 	}
 	bundle.Add(part)
+	inc, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", id, err)
+	}
+	bundle.Alerts = inc.alertEvidence()
 	if err := s.Store.SaveBundle(ctx, id, bundle); err != nil {
 		return fmt.Errorf("store the evidence of %s: %w", id, err)
 	}
