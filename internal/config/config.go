@@ -34,6 +34,7 @@ type Config struct {
 	Roles      Roles             `mapstructure:"roles"`
 	Approvals  Approvals         `mapstructure:"approvals"`
 	Alerts     Alerts            `mapstructure:"alerts"`
+	Prometheus Prometheus        `mapstructure:"prometheus"`
 	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
 	Log        Log               `mapstructure:"log"`
@@ -91,6 +92,16 @@ type AlertTarget struct {
 	Target string `mapstructure:"target"` // its name
 }
 
+// Prometheus is where the store's last hours are kept. The token is filled in
+// from PROMETHEUS_TOKEN, or from the file named here.
+type Prometheus struct {
+	URL       string        `mapstructure:"url"` // empty: none
+	TokenFile string        `mapstructure:"token_file"`
+	Selector  string        `mapstructure:"selector"`
+	Hours     time.Duration `mapstructure:"hours"`
+	Token     string        `mapstructure:"-"`
+}
+
 // Store is where incidents are kept.
 type Store struct {
 	Path string `mapstructure:"path"` // a file; absolute once it is loaded
@@ -131,6 +142,10 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("alerts.diagnose", "auto")
 	v.SetDefault("alerts.reopen_within", "30m")
 	v.SetDefault("alerts.targets", []map[string]any{})
+	v.SetDefault("prometheus.url", "")
+	v.SetDefault("prometheus.token_file", "")
+	v.SetDefault("prometheus.selector", `job="redis-session"`)
+	v.SetDefault("prometheus.hours", "3h")
 	v.SetDefault("store.path", "incidents.db")
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
@@ -199,6 +214,7 @@ func (c *Config) readTokens() error {
 		{"SLACK_BOT_TOKEN", c.Slack.BotTokenFile, &c.Slack.BotToken},
 		{"SLACK_APP_TOKEN", c.Slack.AppTokenFile, &c.Slack.AppToken},
 		{"ALERTS_TOKEN", c.Alerts.TokenFile, &c.Alerts.Token},
+		{"PROMETHEUS_TOKEN", c.Prometheus.TokenFile, &c.Prometheus.Token},
 	} {
 		*token.into = strings.TrimSpace(os.Getenv(token.env))
 		if *token.into != "" || token.file == "" {
@@ -239,7 +255,7 @@ func (c *Config) check(file string) error {
 		wrong = append(wrong, fmt.Errorf("%s: %s: %s", file, key, fmt.Sprintf(format, args...)))
 	}
 	for key, d := range map[string]time.Duration{"limits.step": c.Limits.Step, "limits.plan_valid": c.Limits.PlanValid,
-		"limits.rollout": c.Limits.Rollout, "limits.verify": c.Limits.Verify} {
+		"limits.rollout": c.Limits.Rollout, "prometheus.hours": c.Prometheus.Hours, "limits.verify": c.Limits.Verify} {
 		if d <= 0 {
 			say(key, "%s is not a time; write it like 20s or 15m", d)
 		}
@@ -260,6 +276,9 @@ func (c *Config) check(file string) error {
 		if parsed, err := url.Parse(c.Slack.APIURL); err != nil || parsed.Host == "" || !strings.HasSuffix(c.Slack.APIURL, "/") {
 			say("slack.api_url", "%q is not an address that ends in a slash", c.Slack.APIURL)
 		}
+	}
+	if parsed, err := url.Parse(c.Prometheus.URL); err != nil || c.Prometheus.URL != "" && (parsed.Host == "" || !strings.HasPrefix(parsed.Scheme, "http")) {
+		say("prometheus.url", "this is no address; write it like http://prometheus:9090")
 	}
 	names := map[string]bool{}
 	for i, target := range c.Targets {
@@ -322,7 +341,7 @@ func unknownKeys(v *viper.Viper, file string) error {
 	var wrong []error
 	for _, key := range inFile.AllKeys() {
 		if strings.Contains(key, "token") && !strings.HasSuffix(key, "_file") {
-			wrong = append(wrong, fmt.Errorf("%s: %s: tokens do not belong in this file; set SLACK_BOT_TOKEN, SLACK_APP_TOKEN and ALERTS_TOKEN, or name files by slack.bot_token_file, slack.app_token_file and alerts.token_file", file, key))
+			wrong = append(wrong, fmt.Errorf("%s: %s: tokens do not belong in this file; set SLACK_BOT_TOKEN, SLACK_APP_TOKEN, ALERTS_TOKEN and PROMETHEUS_TOKEN, or name files by slack.bot_token_file, slack.app_token_file, alerts.token_file and prometheus.token_file", file, key))
 			continue
 		}
 		if !known[key] {

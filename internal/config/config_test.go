@@ -16,7 +16,7 @@ import (
 // load reads a configuration file of that content.
 func load(t *testing.T, content string) (config.Config, error) {
 	t.Helper()
-	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL", "ALERTS_TOKEN"} {
+	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL", "ALERTS_TOKEN", "PROMETHEUS_TOKEN"} {
 		if os.Getenv(name) != "" {
 			t.Setenv(name, "")
 		}
@@ -55,6 +55,8 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"alerts of no label":    {"alerts: {targets: [{label: a, target: default}]}", "alerts.targets[0]: name a label"},
 		"alerts of no target":   {"alerts: {targets: [{label: a, value: b, target: c}]}", `alerts.targets[0]: there is no target "c"`},
 		"unknown key of those":  {"alerts: {targets: [{lable: a}]}", "alerts.targets[0].lable is not a setting; did you mean label?"},
+		"Prometheus nowhere":    {"prometheus: {url: 'prometheus:9090'}", "prometheus.url: this is no address"},
+		"no hours of it":        {"prometheus: {hours: 0s}", "prometheus.hours: 0s is not a time"},
 		"a store nowhere":       {"store: {path: ''}", "store.path: name the file"},
 	}
 	for name, test := range tests {

@@ -63,6 +63,7 @@ type Evidence struct {
 	App        App               `json:"app"`
 	Exporters  []Exporter        `json:"exporters"` // Deployments that watch a Redis for Prometheus
 	Heard      []Heard           `json:"heard"`     // what clients of the store heard that was not a success, oldest first
+	History    History           `json:"history"`   // what Prometheus kept, where config names one
 	Alerts     []Alert           `json:"alerts"`    // alerts of the incident, oldest first
 	Unknown    map[string]string `json:"unknown"`   // name of a field above -> why it is not known
 }
