@@ -8,8 +8,9 @@ SHAPE ?= deployment
 RECORD ?= runbooks/testdata/bundles/config-error-deployment
 # The lab's own packages; cmd/kube is Kubernetes itself and is only compiled.
 LAB = $$(go list ./... | grep -v /cmd/kube)
-# What is tried on the machine's one cluster; lab/cluster makes one of its own.
-LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$)
+# What is tried on the machine's one cluster; lab/cluster makes one of its own. The Role rule by rule, and every change
+# against everything that goes wrong, take their time: make test-long tries them.
+LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$ -e /live/role$$ -e /live/changes$$)
 
 .PHONY: help build lab try demo test test-long lint verdicts fixes pictures go set-up bench
 
@@ -58,7 +59,7 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 test-long: test ## everything of test, every fault, its verdict and its fix, the life of a cluster, and the fuzz targets for a minute each
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
 	@bin/lab up --cluster-only
-	(cd lab && go test -count=1 -timeout 120m ./faults ./live/verdicts ./live/fixes); result=$$?; bin/lab down; exit $$result
+	(cd lab && go test -count=1 -timeout 120m ./faults ./live/verdicts ./live/fixes ./live/changes ./live/role); result=$$?; bin/lab down; exit $$result
 	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
 	  internal/commands:FuzzHandle internal/slack:FuzzBlocks; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
