@@ -52,7 +52,7 @@ test: build lab set-up lint ## everything, on a real cluster; about 15 minutes o
 	@echo "test: live, on a real Kubernetes"
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
 	bin/lab up --cluster-only || exit 1; \
-	(cd lab && go test -count=1 -short -timeout 20m $(LIVE)); result=$$?; \
+	(cd lab && go test -count=1 -short -p 1 -timeout 20m $(LIVE)); result=$$?; \
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 

@@ -269,7 +269,7 @@ func (r *Room) Find(label string) *Button {
 func (r *Room) Wait(label string) Button {
 	r.T.Helper()
 	var found *Button
-	r.Until("there is a button "+label, 60*time.Second, func() bool {
+	r.Until("there is a button "+label, 2*time.Minute, func() bool {
 		found = r.Find(label)
 		return found != nil
 	})
