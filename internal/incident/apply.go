@@ -54,10 +54,15 @@ func (s *Service) beginAlone(ctx context.Context, id string, actor Actor, choose
 		s.begin(inc, plan, actor)
 		return nil
 	})
-	if err != nil || number == 0 {
+	if err != nil {
 		return err
 	}
+	if number == 0 {
+		s.replaceElsewhere(ctx, inc, len(inc.Plans)) // what was made instead of being applied
+		return nil
+	}
 	s.start(id, func(ctx context.Context) error { return s.carryOut(ctx, inc, number, actor) })
+	s.replaceElsewhere(ctx, inc, number)
 	return nil
 }
 

@@ -169,8 +169,31 @@ func TestTwoIncidentsOfOneTarget(t *testing.T) {
 	d.cluster.gate = make(chan struct{})
 	d.must(d.UndoPlan(ctx, first, bob, plan.Number))
 	d.refused(d.ApplyPlan(ctx, second, bob, consentTo(next)), first+" is being applied to shop/queue")
+	d.refused(d.MakePlan(ctx, second, ada, "broken", nil), first+" is being applied to shop/queue")
 	close(d.cluster.gate)
 	d.Wait()
+	replaced := func(number int, by string) {
+		t.Helper()
+		if got := d.get(second).Plans[number-1]; got.State != incident.Cancelled || got.Trouble != "Replaced by "+by+" of "+first+"." {
+			t.Errorf("plan %d is %s: %s", number, got.State, got.Trouble)
+		}
+	}
+	replaced(1, "plan 2")
+
+	d.must(d.MakePlan(ctx, second, ada, "broken", nil))
+	d.Wait()
+	d.must(d.MakePlan(ctx, first, ada, "broken", nil))
+	d.Wait()
+	replaced(2, "plan 3")
+	if got := d.get(first).Plans[2].State; got != incident.Proposed {
+		t.Errorf("the newer plan is %s", got)
+	}
+
+	named := d.target
+	named.Name = "the queue of the shop"
+	if inc, existed, err := d.Open(ctx, ada, "queue", named, incident.Place{Channel: "C2"}); err != nil || !existed {
+		t.Errorf("a second name of one workload opened %s: %v", inc.ID, err)
+	}
 }
 
 // TestWhoChangedItIsToldInTheCluster: once for each write that arrived, with

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"redis-session-bot/internal/evidence"
@@ -14,9 +15,9 @@ import (
 )
 
 // MakePlan prepares a fix of the runbook against the live cluster, with what
-// the actor has answered to its inputs. It changes nothing there. A plan that
-// was proposed before is replaced. The error is *runbook.BadInput where the
-// answers do not fit.
+// the actor has answered to its inputs. It changes nothing there. A
+// plan that was proposed before for the same target is replaced. The error is
+// *runbook.BadInput where the answers do not fit.
 func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref string, answers map[string]string) error {
 	if err := s.allow(ctx, actor, Responder); err != nil {
 		return err
@@ -32,6 +33,11 @@ func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref stri
 	if err != nil {
 		return err
 	}
+	s.begun.Lock()
+	defer s.begun.Unlock()
+	if err := s.alone(ctx, id); err != nil {
+		return err
+	}
 	number := 0
 	_, err = s.change(ctx, id, func(inc *Incident) error {
 		if err := planable(*inc); err != nil {
@@ -40,7 +46,7 @@ func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref stri
 		plan := Plan{Number: len(inc.Plans) + 1, State: Preparing, Fix: ref, Action: fix.Action, Inputs: proposal.Inputs,
 			Changes: proposal.Changes, Debt: fix.Debt, By: actor, MadeAt: s.Now(), Holds: Untold()}
 		number = plan.Number
-		s.replacePlans(inc, number)
+		s.replacePlans(inc, fmt.Sprintf("plan %d", number))
 		inc.Plans = append(inc.Plans, plan)
 		return nil
 	})
@@ -48,6 +54,7 @@ func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref stri
 		return err
 	}
 	s.start(id, func(ctx context.Context) error { return s.preparePlan(ctx, inc, number, proposal) })
+	s.replaceElsewhere(ctx, inc, number)
 	return nil
 }
 
@@ -155,12 +162,34 @@ func (s *Service) tellPlan(ctx context.Context, id string, number int, says stri
 }
 
 // replacePlans cancels what was proposed before: there are no two plans on one target.
-func (s *Service) replacePlans(inc *Incident, by int) {
+func (s *Service) replacePlans(inc *Incident, by string) {
 	for i := range inc.Plans {
-		if state := inc.Plans[i].State; state == Proposed || state == Preparing {
+		if waits(inc.Plans[i]) {
 			inc.Plans[i].State, inc.Plans[i].EndedAt = Cancelled, s.Now()
-			inc.Plans[i].Trouble = fmt.Sprintf("Replaced by plan %d.", by)
+			inc.Plans[i].Trouble = fmt.Sprintf("Replaced by %s.", by)
 		}
+	}
+}
+
+// waits reports whether a plan may still be applied.
+func waits(plan Plan) bool { return plan.State == Proposed || plan.State == Preparing }
+
+// replaceElsewhere cancels what other incidents propose for the same target.
+// One that stays is refused when it is applied: the cluster has drifted.
+func (s *Service) replaceElsewhere(ctx context.Context, by Incident, number int) {
+	all, err := s.Store.List(ctx)
+	for _, other := range all {
+		if other.ID == by.ID || !other.Target.Same(by.Target) || !slices.ContainsFunc(other.Plans, waits) {
+			continue
+		}
+		_, failure := s.change(ctx, other.ID, func(inc *Incident) error {
+			s.replacePlans(inc, fmt.Sprintf("plan %d of %s", number, by.ID))
+			return nil
+		})
+		err = errors.Join(err, failure)
+	}
+	if err != nil {
+		s.Log.Warn("plans of other incidents not replaced", "incident", by.ID, "plan", number, "err", err)
 	}
 }
 

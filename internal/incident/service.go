@@ -128,7 +128,7 @@ func (s *Service) Open(ctx context.Context, actor Actor, command string, target 
 		return Incident{}, false, fmt.Errorf("list incidents: %w", err)
 	}
 	for _, other := range all {
-		if other.Open() && other.Target == target && other.Runbook == command && other.State != Fixed {
+		if other.Open() && other.Target.Same(target) && other.Runbook == command && other.State != Fixed {
 			return other, true, nil
 		}
 	}

@@ -40,7 +40,7 @@ func (s *Service) UndoPlan(ctx context.Context, id string, actor Actor, number i
 		plan.fill(prepared, runbook.Proposal{})
 		plan.Second = s.Second.needs(plan)
 		plan.Digest, plan.Until = Digest(inc.Target, plan), s.Now().Add(s.Limits.PlanValid)
-		s.replacePlans(inc, plan.Number)
+		s.replacePlans(inc, fmt.Sprintf("plan %d", plan.Number))
 		inc.Plans = append(inc.Plans, plan)
 		if plan.Loses() || plan.Second {
 			s.note(inc, actor, "made plan %d: %s", plan.Number, plan.Action)
