@@ -3,7 +3,9 @@ package runbook
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	gast "github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/text"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/sync/errgroup"
 )
 
 // Load reads a document. Its error is Problems: all of them, not only the
@@ -63,6 +66,12 @@ type section struct {
 	broken   bool   // its block cannot be found
 }
 
+// placed is a section with the part that it stands in.
+type placed struct {
+	part    string
+	section section
+}
+
 // read walks the document once and hands each section to its reader. It is
 // false where the document cannot be told from its front matter.
 func (l *loader) read() bool {
@@ -89,7 +98,35 @@ func (l *loader) read() bool {
 		}
 	}
 	w.finish()
+	l.sections(w.found)
 	return true
+}
+
+// sections reads all of them at once, on as many processors as there are:
+// most of the time of a load goes into their expressions, and no section
+// knows of another. What they say is put together in the document's order.
+func (l *loader) sections(found []placed) {
+	parts := make([]*loader, len(found))
+	var readers errgroup.Group
+	readers.SetLimit(runtime.GOMAXPROCS(0))
+	for i, one := range found {
+		part := &loader{file: l.file, lang: l.lang, vocabulary: l.vocabulary, runbook: &Runbook{}, broken: map[int]bool{}}
+		parts[i] = part
+		readers.Go(func() error {
+			part.section(one.part, one.section)
+			return nil
+		})
+	}
+	_ = readers.Wait() // what is wrong is among each reader's problems
+	for _, part := range parts {
+		r := part.runbook
+		l.runbook.Steps = append(l.runbook.Steps, r.Steps...)
+		l.runbook.Scenarios = append(l.runbook.Scenarios, r.Scenarios...)
+		l.runbook.Measures = append(l.runbook.Measures, r.Measures...)
+		l.runbook.Verification = append(l.runbook.Verification, r.Verification...)
+		l.problems = append(l.problems, part.problems...)
+		maps.Copy(l.broken, part.broken)
+	}
 }
 
 // prose keeps running text: of a section, or of the Impact part.

@@ -15,6 +15,7 @@ type walk struct {
 	offset  int      // lines before body
 	part    string   // the ## heading above
 	current *section // the ### heading above, nil for none
+	found   []placed // the sections that ended, in order
 }
 
 // line is the line of the document at which a byte of the body stands.
@@ -22,10 +23,10 @@ func (w *walk) line(at int) int {
 	return w.offset + 1 + bytes.Count(w.body[:at], []byte("\n"))
 }
 
-// finish hands the section that ends here to its reader.
+// finish keeps the section that ends here for its reader.
 func (w *walk) finish() {
 	if w.current != nil {
-		w.section(w.part, *w.current)
+		w.found = append(w.found, placed{part: w.part, section: *w.current})
 		w.current = nil
 	}
 }
