@@ -196,11 +196,12 @@ func deletePods() row {
 			w.duplicate(pod(w))
 		},
 		args: func(w *ward) string {
-			found, err := get(w)
-			if err != nil {
-				return `{pods: [{name: ` + pod(w) + `}]}` // for the Role, which names none
+			if w.duplicates > 0 {
+				if found, err := get(w); err == nil {
+					return fmt.Sprintf(`{pods: [{name: %s, uid: %s}]}`, found.Name, found.UID)
+				}
 			}
-			return fmt.Sprintf(`{pods: [{name: %s, uid: %s}]}`, found.Name, found.UID)
+			return `{pods: [{name: ` + pod(w) + `}]}` // for the Role, which names none
 		},
 		drift: func(w *ward) {
 			w.must(w.Copy.Clients.CoreV1().Pods(w.Namespace).Delete(w.T.Context(), pod(w), metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}))
