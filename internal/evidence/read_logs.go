@@ -141,6 +141,7 @@ func (r *reader) readApp() {
 		for _, d := range r.bundle.Deployments.Items {
 			if d.Name == r.target.App {
 				app.Pods, app.Ready = int64(d.Status.Replicas), int64(d.Status.ReadyReplicas)
+				app.PodLabels = d.Spec.Template.Labels
 			}
 		}
 	}
