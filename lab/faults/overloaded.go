@@ -194,10 +194,10 @@ func overloadedBlocked() fault {
 				return err
 			}
 			template := otherClient(store, report, "redis-cli", "-e", "-h", workload.Redis, "EVAL", countWrong, "0")
-			template.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
+			template.Spec.RestartPolicy = corev1.RestartPolicyNever
 			_, err = c.Clients.BatchV1().Jobs(c.Namespace).Create(ctx, &batchv1.Job{
 				ObjectMeta: metav1.ObjectMeta{Name: report, Labels: template.Labels},
-				Spec:       batchv1.JobSpec{Template: template},
+				Spec:       batchv1.JobSpec{Template: template, BackoffLimit: ptr.To[int32](0)}, // nobody wants the report by day
 			}, metav1.CreateOptions{FieldManager: installer})
 			if err != nil {
 				return fmt.Errorf("create job %s: %w", report, err)
