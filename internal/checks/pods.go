@@ -10,8 +10,8 @@ import (
 func podsCheck() Check {
 	return Check{
 		Name:   "pods",
-		Says:   "the workload, its pods with status, restarts, waiting reasons, last exits and conditions, its rollout history, its nodes and the events of the last hour",
-		Fields: []string{"workload", "pods", "neighbours", "events", "revisions", "nodes", "config", "exporters"},
+		Says:   "the workload, its pods with status, restarts, waiting reasons, last exits and conditions, its rollout history, its nodes, the events of the last hour, and, where a pod is missing or finds its port taken, the LimitRanges and who holds the port",
+		Fields: []string{"workload", "pods", "neighbours", "events", "revisions", "nodes", "config", "exporters", "quotas", "ranges"},
 		Read:   readPods,
 	}
 }
@@ -34,6 +34,7 @@ func readPods(e evidence.Evidence) Reading {
 	}
 	if len(e.Pods) == 0 {
 		r.add(Fail, workload, "it has no pod", refusedPod(e))
+		r.unknown(e, "ranges", workload)
 	}
 	for _, pod := range e.Pods {
 		readPod(r, e, pod)

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 func reachCheck() Check {
 	return Check{
 		Name:   "reach",
-		Says:   "a connection from the application's pod, each server asked directly (AUTH, PING, INFO, a session-like round trip), and what the application's own log says about the store",
-		Fields: []string{"reach", "redis", "app", "heard", "secret"},
+		Says:   "a connection from the application's pod, each server asked directly (AUTH, PING, INFO, a session-like round trip), what the application's own log says about the store, and, where it does not get through, the NetworkPolicies on its way",
+		Fields: []string{"reach", "redis", "app", "heard", "secret", "policies"},
 		Read:   readReach,
 	}
 }
@@ -25,6 +26,9 @@ func readReach(e evidence.Evidence) Reading {
 		}
 		if len(e.Reach) == 0 {
 			r.add(Unknown, e.Target.App, "nobody could be asked to connect")
+		}
+		if slices.ContainsFunc(e.Reach, func(try evidence.Reach) bool { return !try.OK }) {
+			r.unknown(e, "policies", e.Target.App)
 		}
 	}
 	if !r.unknown(e, "redis", e.Target.Workload) {

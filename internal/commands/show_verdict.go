@@ -45,8 +45,8 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	}
 	parts = append(parts, Paragraph{text})
 	scenario, ok := book.Scenario(cause.Scenario)
-	if ok && !scenario.WhenOK && len(cause.ByHand) > 0 && len(inc.OffersFor(cause.Scenario)) == 0 && open(inc) {
-		parts = append(parts, Paragraph{byHand(cause)})
+	if ok && len(cause.ByHand) > 0 && len(inc.OffersFor(cause.Scenario)) == 0 && open(inc) {
+		parts = append(parts, Paragraph{byHand(scenario, cause)})
 	}
 	return parts
 }
@@ -84,10 +84,25 @@ func missing(text Text, verdict runbook.Verdict) Text {
 	return text
 }
 
-func byHand(cause runbook.Cause) Text {
-	text := say("").strong("No change is safe enough for a button. By hand:")
+// byHand lists what a person does. What stands in backquotes is typed, and is
+// shown as code.
+func byHand(scenario runbook.Scenario, cause runbook.Cause) Text {
+	head := "No change is safe enough for a button. By hand:"
+	if scenario.WhenOK {
+		head = "Nothing of the store is to be changed. By hand:"
+	}
+	text := say("").strong(head)
 	for i, line := range cause.ByHand {
-		text = text.say("\n%d. %s", i+1, line)
+		text = text.say("\n%d. ", i+1)
+		for n, part := range strings.Split(line, "`") {
+			switch {
+			case part == "":
+			case n%2 == 1:
+				text = text.mono(part)
+			default:
+				text = text.say("%s", part)
+			}
+		}
 	}
 	return text
 }

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metricsv1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 )
@@ -30,6 +31,8 @@ type Bundle struct {
 	Secrets      *corev1.SecretList // every value replaced, but for the line breaks at its end
 	Classes      *storagev1.StorageClassList
 	Nodes        *corev1.NodeList
+	Ranges       *corev1.LimitRangeList
+	Policies     *networkingv1.NetworkPolicyList
 	Metrics      *metricsv1.PodMetricsList
 	Logs         []RawLog // nil: no log was read
 	Probes       *Probes
@@ -53,6 +56,8 @@ const (
 	FileSecrets      = "secrets.json"
 	FileClasses      = "storageclasses.json"
 	FileNodes        = "nodes.json"
+	FileRanges       = "limitranges.json"
+	FilePolicies     = "networkpolicies.json"
 	FileMetrics      = "podmetrics.json"
 	FileProbes       = "probes.json"
 	FileMeta         = "meta.json"
@@ -120,6 +125,8 @@ func (b *Bundle) Add(part Bundle) {
 	take(b, &b.Secrets, part.Secrets, FileSecrets)
 	take(b, &b.Classes, part.Classes, FileClasses)
 	take(b, &b.Nodes, part.Nodes, FileNodes)
+	take(b, &b.Ranges, part.Ranges, FileRanges)
+	take(b, &b.Policies, part.Policies, FilePolicies)
 	take(b, &b.Metrics, part.Metrics, FileMetrics)
 	take(b, &b.Probes, part.Probes, FileProbes)
 	b.addLogs(part.Logs)

@@ -43,6 +43,8 @@ func (b *Bundle) files() []file {
 		{FileSecrets, &b.Secrets, "Secret"},
 		{FileClasses, &b.Classes, "StorageClass"},
 		{FileNodes, &b.Nodes, "Node"},
+		{FileRanges, &b.Ranges, "LimitRange"},
+		{FilePolicies, &b.Policies, "NetworkPolicy"},
 		{FileMetrics, &b.Metrics, "PodMetrics"},
 	}
 }

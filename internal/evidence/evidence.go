@@ -62,6 +62,9 @@ type Evidence struct {
 	Secret     Secret            `json:"secret"`
 	App        App               `json:"app"`
 	Exporters  []Exporter        `json:"exporters"` // Deployments that watch a Redis for Prometheus
+	Quotas     []Quota           `json:"quotas"`    // what a ResourceQuota lacked for the newest pod that it refused
+	Ranges     []Range           `json:"ranges"`    // what LimitRanges allow one container; read where pods are refused
+	Policies   []Policy          `json:"policies"`  // NetworkPolicies on the way from the application to the store; read where it does not get through
 	Heard      []Heard           `json:"heard"`     // what clients of the store heard that was not a success, oldest first
 	Unknown    map[string]string `json:"unknown"`   // name of a field above -> why it is not known
 	Inferred   map[string]string `json:"inferred"`  // name of a field above that others tell of -> why it was not read: enough to be likely, never to be certain
@@ -85,6 +88,8 @@ type Pod struct {
 	Node        string            `json:"node"`
 	IP          string            `json:"ip"`
 	Owner       string            `json:"owner"`    // Kind/name of the controller, "" for a bare pod
+	Workload    string            `json:"workload"` // Kind/name of what people scale: the Deployment behind a ReplicaSet, else the owner
+	Claims      []string          `json:"claims"`   // names of the claims that it mounts
 	Revision    string            `json:"revision"` // pod-template-hash or controller-revision-hash
 	HostNetwork bool              `json:"hostNetwork"`
 	CreatedAt   time.Time         `json:"createdAt"`
@@ -192,6 +197,20 @@ type Workload struct {
 	Selector    map[string]string `json:"selector"`
 	PodLabels   map[string]string `json:"podLabels"`
 	Managers    []Manager         `json:"managers"` // newest last
+
+	NodeSelector map[string]string `json:"nodeSelector"`
+	Data         Data              `json:"data"`
+}
+
+// Data is where the store's container keeps its files; all of it is empty where
+// that is on no volume.
+type Data struct {
+	Path     string `json:"path"`     // where the volume is mounted
+	Volume   string `json:"volume"`   // name in the pod template
+	Claim    string `json:"claim"`    // "" where it is no claim
+	EmptyDir bool   `json:"emptyDir"` // it goes with the pod
+	Limit    int64  `json:"limit"`    // of an emptyDir, in bytes, 0 for none
+	ReadOnly bool   `json:"readOnly"`
 }
 
 // Manager is one field manager that wrote an object.
@@ -320,6 +339,29 @@ type StorageClass struct {
 	Default     bool   `json:"default"`
 }
 
+// Quota is what a ResourceQuota lacks of one resource for a pod that it refused.
+type Quota struct {
+	Name     string `json:"name"`
+	Resource string `json:"resource"` // such as pods or limits.memory
+	Limit    string `json:"limit"`
+	Needs    string `json:"needs"` // what the limit would have to be
+}
+
+// Range is what one item of a LimitRange allows a container.
+type Range struct {
+	Name   string `json:"name"`
+	Index  int64  `json:"index"`  // of the item in the object, from 0
+	Memory int64  `json:"memory"` // the most, in bytes; 0 for no bound
+}
+
+// Policy is a NetworkPolicy that selects the store's pods for what comes in, or
+// the application's for what goes out.
+type Policy struct {
+	Name    string `json:"name"`
+	Ingress bool   `json:"ingress"` // it is about what comes to the store; else about what leaves the application
+	Admits  bool   `json:"admits"`  // the application may reach the store by it
+}
+
 // Node is one node that carries, or could carry, the store.
 type Node struct {
 	Name        string      `json:"name"`
@@ -360,14 +402,15 @@ type Exporter struct {
 
 // App is the application that keeps its sessions in the store.
 type App struct {
-	Name      string    `json:"name"`
-	Pods      int64     `json:"pods"`
-	Ready     int64     `json:"ready"`
-	StartedAt time.Time `json:"startedAt"` // start of its oldest container that runs; zero when not known
-	Said      []string  `json:"said"`      // its newest log lines about the store, oldest first
-	Created   string    `json:"created"`   // newest line that tells of a session created
-	CreatedAt time.Time `json:"createdAt"` // when that line was written; zero when the log has no times
-	FirstAt   time.Time `json:"firstAt"`   // when the oldest such line was written, as far back as the log was read
+	Name      string            `json:"name"`
+	Pods      int64             `json:"pods"`
+	Ready     int64             `json:"ready"`
+	PodLabels map[string]string `json:"podLabels"`
+	StartedAt time.Time         `json:"startedAt"` // start of its oldest container that runs; zero when not known
+	Said      []string          `json:"said"`      // its newest log lines about the store, oldest first
+	Created   string            `json:"created"`   // newest line that tells of a session created
+	CreatedAt time.Time         `json:"createdAt"` // when that line was written; zero when the log has no times
+	FirstAt   time.Time         `json:"firstAt"`   // when the oldest such line was written, as far back as the log was read
 }
 
 // Or fills every empty name of t with that of defaults.

@@ -35,12 +35,16 @@ func Read(b Bundle, target Target) Evidence {
 	r.readLogs()
 	r.readRevisions()
 	r.readConfig()
+	r.readData()
+	r.readQuotas()
+	r.readRanges()
 	r.readService()
 	r.readUsage()
 	r.readProbes()
 	r.readClaims()
 	r.readSecret()
 	r.readApp()
+	r.readPolicies()
 	r.readExporters()
 	r.readHeard()
 	return r.evidence
@@ -50,6 +54,7 @@ type reader struct {
 	bundle   Bundle
 	target   Target
 	evidence Evidence
+	template *corev1.PodTemplateSpec // of the workload; nil where it is not there
 }
 
 func orElse(a, b string) string {

@@ -141,6 +141,7 @@ func (r *reader) readApp() {
 		for _, d := range r.bundle.Deployments.Items {
 			if d.Name == r.target.App {
 				app.Pods, app.Ready = int64(d.Status.Replicas), int64(d.Status.ReadyReplicas)
+				app.PodLabels = d.Spec.Template.Labels
 			}
 		}
 	}
@@ -168,6 +169,7 @@ func (r *reader) readApp() {
 	}
 	if !read {
 		r.unknown("app", SourceLogs+"#app", SourceLogs)
+		r.evidence.App.PodLabels = app.PodLabels // its policies are judged without its log
 		return
 	}
 	slices.SortStableFunc(app.Said, func(a, b string) int {

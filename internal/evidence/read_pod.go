@@ -16,7 +16,9 @@ func podOf(pod *corev1.Pod) Pod {
 		IP: pod.Status.PodIP, HostNetwork: pod.Spec.HostNetwork, CreatedAt: pod.CreationTimestamp.Time, Labels: pod.Labels}
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		one.Owner = owner.Kind + "/" + owner.Name
+		one.Workload = scaledBy(one.Owner, pod.Labels["pod-template-hash"])
 	}
+	one.Claims = claimsOf(&pod.Spec)
 	one.Revision = orElse(pod.Labels["pod-template-hash"], pod.Labels["controller-revision-hash"])
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {
@@ -26,6 +28,25 @@ func podOf(pod *corev1.Pod) Pod {
 	}
 	one.Containers = containersOf(&pod.Spec, &pod.Status)
 	return one
+}
+
+// scaledBy is what people scale to have fewer of a controller's pods: a
+// ReplicaSet of a Deployment is named by it and the hash of its template.
+func scaledBy(owner, hash string) string {
+	if name, ok := strings.CutPrefix(owner, "ReplicaSet/"); ok && hash != "" && strings.HasSuffix(name, "-"+hash) {
+		return KindDeployment + "/" + strings.TrimSuffix(name, "-"+hash)
+	}
+	return owner
+}
+
+func claimsOf(spec *corev1.PodSpec) []string {
+	var names []string
+	for _, volume := range spec.Volumes {
+		if volume.PersistentVolumeClaim != nil {
+			names = append(names, volume.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	return names
 }
 
 // containersOf lists init containers first, as they run.

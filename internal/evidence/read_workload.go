@@ -23,7 +23,7 @@ func (r *reader) readWorkload() {
 	if b.Deployments != nil {
 		for i := range b.Deployments.Items {
 			if d := &b.Deployments.Items[i]; r.isTarget(d.ObjectMeta) {
-				r.evidence.Workload = deploymentOf(d)
+				r.evidence.Workload, r.template = deploymentOf(d), &d.Spec.Template
 				return
 			}
 		}
@@ -31,7 +31,7 @@ func (r *reader) readWorkload() {
 	if b.StatefulSets != nil {
 		for i := range b.StatefulSets.Items {
 			if s := &b.StatefulSets.Items[i]; r.isTarget(s.ObjectMeta) {
-				r.evidence.Workload = statefulSetOf(s)
+				r.evidence.Workload, r.template = statefulSetOf(s), &s.Spec.Template
 				return
 			}
 		}
@@ -91,7 +91,7 @@ func (w *Workload) meta(kind string, meta metav1.ObjectMeta, selector *metav1.La
 
 // templateOf reads what a pod template names.
 func templateOf(template *corev1.PodTemplateSpec) Workload {
-	w := Workload{PodLabels: template.Labels, Containers: containersOf(&template.Spec, &corev1.PodStatus{})}
+	w := Workload{PodLabels: template.Labels, NodeSelector: template.Spec.NodeSelector, Containers: containersOf(&template.Spec, &corev1.PodStatus{})}
 	for _, volume := range template.Spec.Volumes {
 		switch {
 		case volume.PersistentVolumeClaim != nil:
@@ -238,6 +238,12 @@ func TemplateChanges(before, after *corev1.PodTemplateSpec) []string {
 		differs("startup probe of "+is.Name, was.StartupProbe, is.StartupProbe)
 		differs("security context of "+is.Name, was.SecurityContext, is.SecurityContext)
 		differs("mounts of "+is.Name, was.VolumeMounts, is.VolumeMounts)
+	}
+	for _, was := range slices.Concat(before.Spec.InitContainers, before.Spec.Containers) {
+		all := slices.Concat(after.Spec.InitContainers, after.Spec.Containers)
+		if !slices.ContainsFunc(all, func(c corev1.Container) bool { return c.Name == was.Name }) {
+			changes = append(changes, "no container "+was.Name+" any more")
+		}
 	}
 	differs("volumes", before.Spec.Volumes, after.Spec.Volumes)
 	differs("node selector", before.Spec.NodeSelector, after.Spec.NodeSelector)

@@ -68,7 +68,11 @@ func (c *Cluster) samePod(ctx context.Context, target evidence.Target, write inc
 // stillBroken refuses to delete a pod of the store that serves the sessions by now.
 func (c *Cluster) stillBroken(ctx context.Context, target evidence.Target, write incident.Write) error {
 	pod, err := c.samePod(ctx, target, write)
-	if err == nil && podReady(pod) && isStore(pod, target) {
+	if err != nil || !podReady(pod) {
+		return err
+	}
+	ours, err := c.ourPods(ctx, target)
+	if err == nil && ours[pod.Name] {
 		err = &incident.Drift{Object: write.Object, Says: fmt.Sprintf("pod %s has become ready since this plan was made, and serves the sessions now", pod.Name)}
 	}
 	return err

@@ -61,7 +61,10 @@ type change struct {
 	send func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, args json.RawMessage) error
 	// stands reads, for a write whose verb is command, where the running server
 	// in a pod stands: it has a precondition, as every other write does.
-	stands func(pod string, asked evidence.Redis, args json.RawMessage) (standing, error)
+	// It is told what the server says of itself, and those of its settings that
+	// the change names.
+	stands   func(pod string, asked evidence.Redis, set map[string]string, args json.RawMessage) (standing, error)
+	settings []string
 }
 
 // standing is what the running server shows of a command to it.
@@ -128,7 +131,9 @@ func changes() map[string]change {
 		changePromote:    promoteChange(),
 		changeReplicate:  replicateChange(),
 		changeKillScript: killScriptChange(),
+		changeSpare:      spareChange(),
 		changePassword:   passwordChange(),
+		changeContainer:  containerChange(),
 		changeProbe:      probeChange(),
 		changeSelector:   selectorChange(),
 		changeSetting:    settingChange(),

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"redis-session-bot/internal/evidence"
@@ -21,7 +23,14 @@ const (
 	changePromote    = "promote"
 	changeReplicate  = "replicate"
 	changeKillScript = "kill-script"
+	changeSpare      = "spare-snapshot"
 )
+
+// savePoints is the setting that says when a server writes a snapshot by itself.
+const savePoints = "save"
+
+// noSaves takes a server's save points away.
+var noSaves = []string{"CONFIG", "SET", savePoints, ""}
 
 // keeping is how the running server writes down what it holds.
 type keeping string
@@ -61,6 +70,9 @@ func (a keepArgs) stands(pod string, asked evidence.Redis) standing {
 // killScriptArgs are those of kill-script: none.
 type killScriptArgs struct{}
 
+// spareArgs are those of spare-snapshot: none.
+type spareArgs struct{}
+
 func keepChange() change {
 	return change{
 		says: "makes the running server write what it holds to its volume (`append-only` or `snapshot`), and waits for the end of it; with `volume` it writes nothing, since what is on the volume counts and not what is in memory",
@@ -99,7 +111,7 @@ func keepChange() change {
 			}
 			return []incident.Write{p.keepWrite(server.pod.Name, string(server.pod.UID), keepArgs{a.With, asked.Info["rdb_last_save_time"]})}, nil
 		},
-		stands: func(pod string, asked evidence.Redis, args json.RawMessage) (standing, error) {
+		stands: func(pod string, asked evidence.Redis, _ map[string]string, args json.RawMessage) (standing, error) {
 			var a keepArgs
 			if err := decodeArgs(args, &a); err != nil {
 				return standing{}, err
@@ -156,8 +168,19 @@ func (p *planner) keepWrite(pod, uid string, args keepArgs) incident.Write {
 // commandWrite is a write that is one command to the server in a pod.
 func (p *planner) commandWrite(pod, uid, title string, change runbook.Change, words ...string) incident.Write {
 	return incident.Write{Verb: incident.Command, Object: incident.Object{Kind: "Pod", Name: pod, UID: uid}, Title: title,
-		Kubectl: fmt.Sprintf("kubectl exec -n %s %s -c %s -- redis-cli %s", p.target.Namespace, pod, p.target.Container, strings.Join(words, " ")),
+		Kubectl: fmt.Sprintf("kubectl exec -n %s %s -c %s -- redis-cli %s", p.target.Namespace, pod, p.target.Container, typed(words)),
 		Changes: []runbook.Change{change}, DryRun: incident.DryRunAccepted, Base: uid, Want: strings.Join(words, " ")}
+}
+
+// typed is a command as people type it: an empty word in quotes.
+func typed(words []string) string {
+	all := slices.Clone(words)
+	for i, word := range all {
+		if word == "" {
+			all[i] = `""`
+		}
+	}
+	return strings.Join(all, " ")
 }
 
 // saved asks a server whether it has written down what a write told it to.
@@ -228,7 +251,7 @@ func killScriptChange() change {
 			p.holds = incident.Holds{Now: -1, After: -1, Says: []string{"It is not restarted and keeps what it holds; how much that is cannot be asked while the script runs."}}
 			return []incident.Write{write}, nil
 		},
-		stands: func(pod string, asked evidence.Redis, _ json.RawMessage) (standing, error) {
+		stands: func(pod string, asked evidence.Redis, _ map[string]string, _ json.RawMessage) (standing, error) {
 			if strings.HasPrefix(asked.Error, "BUSY") {
 				return standing{}, nil
 			}
@@ -241,6 +264,82 @@ func killScriptChange() change {
 			return c.command(ctx, target, write, "SCRIPT", "KILL")
 		},
 	}
+}
+
+func spareChange() change {
+	return change{
+		says:     "takes the running server's save points away (`CONFIG SET save \"\"`), so that it writes no snapshot over the one on the volume, not even when it is told to stop; a restart brings them back",
+		validate: noArgs,
+		resolve:  asIs,
+		needs:    commandsServer,
+		course: func(ctx context.Context, p *planner, _ json.RawMessage) ([]incident.Write, error) {
+			workload, err := p.workloadOf(ctx, p.target)
+			if err != nil {
+				return nil, err
+			}
+			writes, err := p.spareSnapshot(ctx, workload)
+			if err == nil && len(writes) == 0 {
+				err = refuse("No server of %s runs that has save points: there is nothing to do.", p.target.Workload)
+			}
+			return writes, err
+		},
+		settings: []string{savePoints},
+		stands: func(pod string, _ evidence.Redis, set map[string]string, _ json.RawMessage) (standing, error) {
+			if strings.TrimSpace(set[savePoints]) == "" {
+				return standing{there: true, changed: pod + " has no save points any more"}, nil
+			}
+			return standing{}, nil
+		},
+		send: func(ctx context.Context, c *Cluster, target evidence.Target, write incident.Write, _ json.RawMessage) error {
+			return c.command(ctx, target, write, noSaves...)
+		},
+	}
+}
+
+// spareSnapshot keeps each server that runs from writing what little it holds over
+// the snapshot on the volume, which it does when it is told to stop.
+func (p *planner) spareSnapshot(ctx context.Context, workload any) ([]incident.Write, error) {
+	pods, err := p.podsOf(ctx, p.target, workload)
+	if err != nil {
+		return nil, err
+	}
+	var writes []incident.Write
+	for i := range pods {
+		pod := &pods[i]
+		if !serverRuns(pod, p.target.Container) {
+			continue
+		}
+		saves, err := p.saves(ctx, pod)
+		if err != nil {
+			return nil, err
+		}
+		if !saves {
+			continue
+		}
+		write := p.commandWrite(pod.Name, string(pod.UID), "keep "+pod.Name+" from writing over its snapshot when it stops", newChange(changeSpare, spareArgs{}), noSaves...)
+		write.NoUndo = "a server that starts takes its save points from its configuration"
+		writes = append(writes, write)
+	}
+	return writes, nil
+}
+
+// serverRuns reports whether the store's own container runs, whatever the others
+// of its pod do.
+func serverRuns(pod *corev1.Pod, container string) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool {
+		return s.State.Running != nil && (s.Name == container || container == "")
+	})
+}
+
+// saves asks the server in a pod whether it has save points.
+func (p *planner) saves(ctx context.Context, pod *corev1.Pod) (bool, error) {
+	server, err := p.serverOn(ctx, p.target, pod)
+	if err != nil {
+		return false, err
+	}
+	defer server.Close()
+	set, err := p.settingsOf(ctx, server, []string{savePoints})
+	return strings.TrimSpace(set[savePoints]) != "", err
 }
 
 // unasked says of a server that it does not tell how it stands.

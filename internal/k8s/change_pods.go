@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,8 +31,11 @@ func podsChange() change {
 		says:     "deletes pods by name and UID, and says whether and by whom each comes back",
 		validate: validatePods,
 		resolve:  asIs,
-		needs:    func(evidence.Target) []permission { return allow("get list delete", "pods") },
-		course:   deletePods,
+		needs: func(target evidence.Target) []permission {
+			return slices.Concat(allow("get list delete", "pods"), named("get", "deployments.apps", target.App),
+				allow("get", "deployments.apps", target.Workload), allow("get", "statefulsets.apps", target.Workload))
+		},
+		course: deletePods,
 	}
 }
 
@@ -66,6 +70,10 @@ func deletePods(ctx context.Context, p *planner, args json.RawMessage) ([]incide
 	if err := decodeArgs(args, &a); err != nil {
 		return nil, err
 	}
+	ours, err := p.ourPods(ctx, p.target)
+	if err != nil {
+		return nil, err
+	}
 	var writes []incident.Write
 	for _, named := range a.Pods {
 		pod, err := p.Clients.CoreV1().Pods(p.target.Namespace).Get(ctx, named.Name, metav1.GetOptions{})
@@ -76,8 +84,13 @@ func deletePods(ctx context.Context, p *planner, args json.RawMessage) ([]incide
 			return nil, fmt.Errorf("read pod %s: %w", named.Name, err)
 		}
 		back, caution := comesBack(pod)
-		if podReady(pod) && isStore(pod, p.target) {
+		if podReady(pod) && ours[pod.Name] {
 			return nil, refuse("Pod %s serves the sessions now. It is not deleted by a button.", pod.Name)
+		}
+		if !ours[pod.Name] {
+			if err := p.holdsNoData(ctx, p.target, "Pod "+pod.Name, pod.Spec); err != nil {
+				return nil, err
+			}
 		}
 		if caution != "" {
 			p.cautions = append(p.cautions, caution)
@@ -110,16 +123,6 @@ func mountsData(pod *corev1.Pod, volume string) bool {
 			if mount.Name == volume && mount.MountPath == dataPath {
 				return true
 			}
-		}
-	}
-	return false
-}
-
-// isStore reports whether a pod has the store's container.
-func isStore(pod *corev1.Pod, target evidence.Target) bool {
-	for _, container := range pod.Spec.Containers {
-		if container.Name == target.Container {
-			return true
 		}
 	}
 	return false

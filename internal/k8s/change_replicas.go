@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
@@ -33,10 +36,66 @@ func replicasChange() change {
 		},
 		resolve: asIs,
 		about:   workloadIn,
-		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
+		edit: func(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
+			if err := c.mayStop(ctx, target, object, args); err != nil {
+				return edited{}, err
+			}
 			return editReplicas(target, object, args)
 		},
 	}
+}
+
+// mayStop refuses to stop, for the store's sake, the application or whoever
+// else has the store's files.
+func (c *Cluster) mayStop(ctx context.Context, target evidence.Target, object any, args json.RawMessage) error {
+	var a replicasArgs
+	if err := decodeArgs(args, &a); err != nil {
+		return err
+	}
+	name := metaOf(object).Name
+	if *a.Replicas > 0 || name == target.Workload {
+		return nil
+	}
+	if name == target.App {
+		return refuse("%s is the application itself. It is not stopped by a button.", resourceName(object))
+	}
+	pod, err := template(object)
+	if err != nil {
+		return err
+	}
+	return c.holdsNoData(ctx, target, resourceName(object), pod.Spec)
+}
+
+// holdsNoData refuses a pod that mounts a claim of the store's.
+func (c *Cluster) holdsNoData(ctx context.Context, target evidence.Target, name string, pod corev1.PodSpec) error {
+	store, err := c.workloadOf(ctx, target)
+	if isRefusal(err) {
+		return nil // there is no store that has files
+	}
+	if err != nil {
+		return err
+	}
+	for _, volume := range pod.Volumes {
+		if claim := volume.PersistentVolumeClaim; claim != nil && mountsClaim(store, claim.ClaimName) {
+			return refuse("%s mounts the claim %s, which holds the sessions. It is not stopped by a button: find out first which of the two serves them.", name, claim.ClaimName)
+		}
+	}
+	return nil
+}
+
+// mountsClaim reports whether a workload's pods mount a claim of that name.
+func mountsClaim(object any, name string) bool {
+	if set, ok := object.(*appsv1.StatefulSet); ok {
+		for _, claim := range set.Spec.VolumeClaimTemplates {
+			if strings.HasPrefix(name, claim.Name+"-"+set.Name+"-") {
+				return true
+			}
+		}
+	}
+	pod, err := template(object)
+	return err == nil && slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == name
+	})
 }
 
 func editReplicas(target evidence.Target, object any, args json.RawMessage) (edited, error) {

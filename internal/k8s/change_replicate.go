@@ -51,7 +51,7 @@ func promoteChange() change {
 		course: func(ctx context.Context, p *planner, _ json.RawMessage) ([]incident.Write, error) {
 			return p.promotion(ctx)
 		},
-		stands: func(pod string, asked evidence.Redis, args json.RawMessage) (standing, error) {
+		stands: func(pod string, asked evidence.Redis, _ map[string]string, args json.RawMessage) (standing, error) {
 			var a promoteArgs
 			if err := decodeArgs(args, &a); err != nil {
 				return standing{}, err
@@ -149,7 +149,7 @@ func replicateChange() change {
 			}
 			return p.replication(ctx, a)
 		},
-		stands: func(pod string, asked evidence.Redis, args json.RawMessage) (standing, error) {
+		stands: func(pod string, asked evidence.Redis, _ map[string]string, args json.RawMessage) (standing, error) {
 			a, err := read(args)
 			if err != nil {
 				return standing{}, err

@@ -6,13 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
+	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 )
 
-// newestBackup is what people write for the newest backup that loads.
-const newestBackup = "newest"
+// What people write instead of a backup's name: the newest one that loads, and
+// the store's own snapshot, which a server with an append-only file does not load.
+const (
+	newestBackup = "newest"
+	ownSnapshot  = "snapshot"
+)
 
 // restoreArgs are those of restore-backup. Its undo puts a folder of the bot's
 // own back as it is, whether or not it loads, and only starts the store where
@@ -25,7 +31,7 @@ type restoreArgs struct {
 
 func restoreChange() change {
 	return change{
-		says: "stops the store, moves its files aside, puts a backup back (`from`, or the newest that loads; from the store's volume or from the target's `backup` claim), and starts it again",
+		says: "stops the store, moves its files aside, puts a backup back (`from`, or the newest that loads; from the store's volume or from the target's `backup` claim; `snapshot` is the store's own, where it loads an append-only file instead), and starts it again",
 		validate: func(raw json.RawMessage) error {
 			var args restoreArgs
 			if err := decodeArgs(raw, &args); err != nil {
@@ -37,7 +43,9 @@ func restoreChange() change {
 			return validReplicas(args.Replicas)
 		},
 		resolve: asIs,
-		needs:   worksOnVolume,
+		needs: func(target evidence.Target) []permission {
+			return slices.Concat(worksOnVolume(target), commandsServer(target))
+		},
 		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
 			var args restoreArgs
 			if err := decodeArgs(raw, &args); err != nil {
@@ -87,15 +95,23 @@ func restoreCourse(ctx context.Context, p *planner, args restoreArgs) ([]inciden
 	if place.files.appendOnly {
 		appendOnly = "yes"
 	}
+	env := map[string]string{"BACKUP": p.backupName(), "FROM": from, "KIND": kind, "APPEND_ONLY": appendOnly}
+	var first []incident.Write
+	if args.From == ownSnapshot {
+		if first, err = p.spareSnapshot(ctx, place.workload); err != nil {
+			return nil, err
+		}
+		env["WAS"] = state.rdb.stamp()
+	}
 	p.holds = incident.Holds{Now: p.holds.Now, After: chosen.keys, Says: []string{chosen.says(state)}}
 	for _, other := range state.backups {
 		if other.where() != chosen.where() && !args.Undo {
 			p.warnings = append(p.warnings, "Another backup to choose: "+other.says(state))
 		}
 	}
-	return p.around(ctx, place, stopped{change: changeRestore, work: "restore", replicas: args.Replicas,
-		env:   map[string]string{"BACKUP": p.backupName(), "FROM": from, "KIND": kind, "APPEND_ONLY": appendOnly},
+	course, err := p.around(ctx, place, stopped{change: changeRestore, work: "restore", replicas: args.Replicas, env: env,
 		title: fmt.Sprintf("move the files of %s to %s/%s and put %s back", p.target.Workload, place.dir, p.backupName(), from)})
+	return append(first, course...), err
 }
 
 func hasFolder(state volumeState, name string) bool {
@@ -109,6 +125,9 @@ func hasFolder(state volumeState, name string) bool {
 
 // choose finds the backup that is meant: the newest that loads without a name.
 func choose(state volumeState, args restoreArgs) (backup, error) {
+	if args.From == ownSnapshot {
+		return state.snapshot()
+	}
 	var meant []backup
 	for _, one := range state.backups {
 		switch args.From {
@@ -135,6 +154,20 @@ func choose(state volumeState, args restoreArgs) (backup, error) {
 		return backup{}, refuse("The backup %s would not load: %s. Nothing was changed.", args.From, meant[0].trouble)
 	}
 	return meant[0], nil
+}
+
+// snapshot is the store's own one as a backup.
+func (s volumeState) snapshot() (backup, error) {
+	name := s.place.files.rdbFile
+	switch {
+	case !s.place.files.appendOnly:
+		return backup{}, refuse("The configuration loads the snapshot %s by itself. Nothing was changed.", name)
+	case !s.rdb.there:
+		return backup{}, refuse("The volume holds no snapshot %s. Nothing was changed.", name)
+	case !s.rdb.loads():
+		return backup{}, refuse("The snapshot %s would not load: %s. Nothing was changed.", name, s.rdb.trouble)
+	}
+	return backup{name: name, kind: "rdb", kb: s.rdb.bytes >> 10, at: s.rdb.at, keys: s.rdb.keys}, nil
 }
 
 // listed names every backup, for whoever must choose another.

@@ -39,11 +39,14 @@ func rollBackChange() change {
 		},
 		resolve: resolveRollBack,
 		about:   theWorkload,
-		needs: func(evidence.Target) []permission {
-			return slices.Concat(allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"))
-		},
-		edit: editRollBack,
+		needs:   readsHistory,
+		edit:    editRollBack,
 	}
+}
+
+// readsHistory is what it takes to know a workload's revisions.
+func readsHistory(evidence.Target) []permission {
+	return slices.Concat(allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"))
 }
 
 // revision is one of a workload's rollout history.

@@ -58,6 +58,8 @@ var permissions = map[string]struct{ verb, resource string }{
 	evidence.FileSecrets:      {"get", "secrets"},
 	evidence.FileClasses:      {"list", "storageclasses.storage.k8s.io"},
 	evidence.FileNodes:        {"get", "nodes"},
+	evidence.FileRanges:       {"list", "limitranges"},
+	evidence.FilePolicies:     {"list", "networkpolicies.networking.k8s.io"},
 	evidence.FileMetrics:      {"list", "pods.metrics.k8s.io"},
 	evidence.SourceLogs:       {"get", "pods/log"},
 	sourceAppLog:              {"get", "pods/log"},

@@ -30,7 +30,7 @@ const defaultPort = 6379
 func (l *look) lookReach(ctx context.Context, n *notes) {
 	n.note(evidence.FileProbes, nil, func(b *evidence.Bundle) { b.Probes = &evidence.Probes{} })
 	parallel(
-		func() { l.reachFromApp(ctx, n) },
+		func() { l.reachFromApp(ctx, n); l.notePolicies(ctx, n) },
 		func() { l.probeServers(ctx, n) },
 		func() { l.noteAppLogs(ctx, n) },
 	)

@@ -122,6 +122,9 @@ func (p *planner) rolloutOf(ctx context.Context, d *draft) ([]incident.Write, er
 	p.warnings = append(p.warnings, rolloutWarnings(d.base)...)
 	writes := append([]incident.Write{write}, deletes...)
 	last := &writes[len(writes)-1]
+	if others := d.name.name != p.target.Workload && d.name.name != p.target.App; others && replicasOf(d.want) > 0 {
+		return writes, nil // whether somebody else's pods come up is not what is mended here
+	}
 	last.Await, last.Awaited = awaitOf(d.want), refOf(d.base)
 	return writes, nil
 }

@@ -119,7 +119,8 @@ func checkPermissions(check string, target evidence.Target) []permission {
 		named("get", "deployments.apps", target.App))
 	switch check {
 	case CheckPods:
-		return slices.Concat(all, allow("list", "events"), allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"), clusterWide("get list", "nodes"))
+		return slices.Concat(all, allow("list", "events"), allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"),
+			allow("list", "limitranges"), clusterWide("get list", "nodes"))
 	case CheckLogs:
 		return slices.Concat(all, allow("get", "pods/log"))
 	case CheckEndpoints:
@@ -127,7 +128,8 @@ func checkPermissions(check string, target evidence.Target) []permission {
 	case CheckUsage:
 		return slices.Concat(all, allow("list", "pods.metrics.k8s.io"))
 	case CheckReach:
-		return slices.Concat(all, named("get", "services", target.Service), opens("pods/portforward"), opens("pods/exec"), allow("get", "pods/log"))
+		return slices.Concat(all, named("get", "services", target.Service), opens("pods/portforward"), opens("pods/exec"), allow("get", "pods/log"),
+			allow("list", "networkpolicies.networking.k8s.io"))
 	case CheckVolumes:
 		return slices.Concat(all, allow("list", "events"), allow("get", "persistentvolumeclaims"), clusterWide("list", "storageclasses.storage.k8s.io"))
 	}

@@ -45,8 +45,8 @@ func (r Recorded) Check(_ context.Context, check string) (evidence.Bundle, error
 	add := func(more ...string) { sources = append(sources, more...) }
 	switch check {
 	case CheckPods:
-		part.Events, part.Nodes, part.ConfigMaps, part.ReplicaSets, part.Revisions = b.Events, b.Nodes, b.ConfigMaps, b.ReplicaSets, b.Revisions
-		add(evidence.FileEvents, evidence.FileNodes, evidence.FileConfigMaps, evidence.FileReplicaSets, evidence.FileRevisions)
+		part.Events, part.Nodes, part.ConfigMaps, part.ReplicaSets, part.Revisions, part.Ranges = b.Events, b.Nodes, b.ConfigMaps, b.ReplicaSets, b.Revisions, b.Ranges
+		add(evidence.FileEvents, evidence.FileNodes, evidence.FileConfigMaps, evidence.FileReplicaSets, evidence.FileRevisions, evidence.FileRanges)
 	case CheckLogs:
 		part.Logs = b.Logs
 		add(evidence.SourceLogs)
@@ -57,8 +57,8 @@ func (r Recorded) Check(_ context.Context, check string) (evidence.Bundle, error
 		part.Metrics, part.ConfigMaps = b.Metrics, b.ConfigMaps
 		add(evidence.FileMetrics, evidence.FileConfigMaps)
 	case CheckReach:
-		part.Probes, part.Logs = b.Probes, b.Logs
-		add(evidence.FileProbes, evidence.SourceLogs)
+		part.Probes, part.Logs, part.Policies = b.Probes, b.Logs, b.Policies
+		add(evidence.FileProbes, evidence.SourceLogs, evidence.FilePolicies)
 	case CheckVolumes:
 		part.Claims, part.Classes, part.Events = b.Claims, b.Classes, b.Events
 		add(evidence.FileClaims, evidence.FileClasses, evidence.FileEvents)

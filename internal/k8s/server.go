@@ -100,7 +100,24 @@ func (c *Cluster) standing(ctx context.Context, target evidence.Target, write in
 		return standing{}, err
 	}
 	defer server.Close()
-	return change.stands(server.pod.Name, c.Prober.Probe(ctx, server.forward.Dial, server.password), one.Args)
+	asked := c.Prober.Probe(ctx, server.forward.Dial, server.password)
+	set, err := c.settingsOf(ctx, server, change.settings)
+	if err != nil {
+		return standing{}, err
+	}
+	return change.stands(server.pod.Name, asked, set, one.Args)
+}
+
+// settingsOf reads settings of the running server; of none it asks nothing.
+func (c *Cluster) settingsOf(ctx context.Context, server *server, names []string) (map[string]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	set, err := c.Prober.Config(ctx, server.forward.Dial, server.password, names...)
+	if err != nil {
+		return nil, refuse("%s does not say how it is set: %s.", server.pod.Name, err)
+	}
+	return set, nil
 }
 
 // refusedBy reports whether an error is the server's own answer, so that

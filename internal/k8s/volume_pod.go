@@ -105,7 +105,7 @@ func (d dataPlace) pod(target evidence.Target, work volumeWork) *corev1.Pod {
 func (d dataPlace) env(work volumeWork) []corev1.EnvVar {
 	env := []corev1.EnvVar{{Name: "DIR", Value: strings.TrimSuffix(d.dir, "/")}, {Name: "SCRATCH", Value: scratchDir}, {Name: "AOF_DIR", Value: d.files.aofDir},
 		{Name: "AOF_FILE", Value: d.files.aofFile}, {Name: "RDB_FILE", Value: d.files.rdbFile}, {Name: "CONF", Value: literal(d.files.conf)}}
-	for _, name := range []string{"BACKUPS", "MOST", "BACKUP", "FROM", "KIND", "APPEND_ONLY", "CUT"} {
+	for _, name := range []string{"BACKUPS", "MOST", "BACKUP", "FROM", "KIND", "APPEND_ONLY", "CUT", "WAS"} {
 		if value, ok := work.env[name]; ok {
 			env = append(env, corev1.EnvVar{Name: name, Value: literal(value)})
 		}

@@ -74,3 +74,40 @@ func TestScripts(t *testing.T) {
 		t.Errorf("a folder that is there: %v, %+v", err, output)
 	}
 }
+
+// TestTheSnapshotThatWasLookedAt is put back as an append-only file; one that
+// was written since is left alone.
+func TestTheSnapshotThatWasLookedAt(t *testing.T) {
+	dir := t.TempDir()
+	single(t, dir, 5, "")
+	if output, err := script(t, workScript+restoreScript, dir, "KIND=aof", "APPEND_ONLY=no", "FROM="+filepath.Join(dir, "appendonly.aof")); err != nil {
+		t.Fatalf("make a snapshot: %v, %+v", err, output)
+	}
+	single(t, dir, 1, "") // what a server that came back empty has written since
+	output, err := script(t, readScript, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := stateOf(output)
+	state.place.files = fileNames{appendOnly: true, rdbFile: "dump.rdb"}
+	found, err := choose(state, restoreArgs{From: ownSnapshot})
+	if err != nil || found.keys != 5 || found.name != "dump.rdb" {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	restore := func(was string) (workOutput, error) {
+		return script(t, workScript+restoreScript, dir, "BACKUP=backup-inc-1-2", "KIND=rdb", "FROM="+filepath.Join(dir, "dump.rdb"), "WAS="+was)
+	}
+	if output, err := restore("1 1"); err == nil || !strings.Contains(output.last("refused"), "was written anew") {
+		t.Errorf("another snapshot: %v, %+v", err, output)
+	}
+	if output, err := restore(state.rdb.stamp()); err != nil {
+		t.Fatalf("%v, %+v", err, output)
+	}
+	if output, err = script(t, readScript, dir); err != nil || stateOf(output).aof.keys != 5 {
+		t.Errorf("after it: %v, %+v", err, stateOf(output))
+	}
+	state.place.files.appendOnly = false
+	if _, err := choose(state, restoreArgs{From: ownSnapshot}); err == nil || !strings.Contains(err.Error(), "loads the snapshot dump.rdb by itself") {
+		t.Errorf("without an append-only file: %v", err)
+	}
+}

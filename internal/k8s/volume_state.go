@@ -42,6 +42,9 @@ type kept struct {
 
 func (k kept) loads() bool { return k.keys >= 0 }
 
+// stamp tells a file from one that was written later, as the scripts compare it.
+func (k kept) stamp() string { return fmt.Sprintf("%d %d", k.bytes, k.at.Unix()) }
+
 // repair is what redis-check-aof says of the append-only file.
 type repair struct {
 	needed     bool

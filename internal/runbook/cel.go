@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
 	"github.com/agnivade/levenshtein"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"redis-session-bot/internal/evidence"
 )
@@ -70,6 +72,8 @@ func newLanguage() (*language, error) {
 			cel.Overload("age_text_duration", []*cel.Type{cel.DurationType}, cel.StringType, cel.UnaryBinding(ageText))),
 		cel.Function("bytes_of",
 			cel.Overload("bytes_of_string", []*cel.Type{cel.StringType}, cel.IntType, cel.UnaryBinding(bytesOf))),
+		cel.Function("json",
+			cel.Overload("json_dyn", []*cel.Type{cel.DynType}, cel.StringType, cel.UnaryBinding(jsonText))),
 	}
 	lang := &language{}
 	for i := range evidenceType.NumField() {
@@ -296,6 +300,19 @@ func firstOf(list ref.Val) ref.Val {
 		return types.String(lines[0])
 	}
 	return types.String("")
+}
+
+// jsonText writes a value as JSON, for a command line that takes some.
+func jsonText(value ref.Val) ref.Val {
+	native, err := value.ConvertToNative(reflect.TypeFor[*structpb.Value]())
+	if err != nil {
+		return types.NewErr("json: %v", err)
+	}
+	data, err := json.Marshal(native.(*structpb.Value).AsInterface())
+	if err != nil {
+		return types.NewErr("json: %v", err)
+	}
+	return types.String(data)
 }
 
 // bytesText writes a number of bytes as people read it: 512Mi, 1.5Gi.

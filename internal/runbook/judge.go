@@ -90,13 +90,7 @@ func (s Scenario) judge(e evidence.Evidence, facts map[string]any, missing map[s
 	if cause.score <= 0 || len(cause.Because) == 0 {
 		return Cause{}, false
 	}
-	for i, line := range s.byHand {
-		says, err := line.fill(facts)
-		if err != nil {
-			says = s.ByHand[i] // as the document has it: better than nothing
-		}
-		cause.ByHand = append(cause.ByHand, says)
-	}
+	cause.ByHand = s.advise(facts)
 	switch {
 	case decisive && len(cause.Against) == 0:
 		cause.Confidence = Certain

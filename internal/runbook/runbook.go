@@ -51,7 +51,7 @@ type Scenario struct {
 	Line     int
 
 	lets   []binding // names for expressions, in order
-	byHand []template
+	byHand []advice
 }
 
 // Weight is how much one sign says.

@@ -76,7 +76,7 @@ func (l *loader) scenario(s section) bool {
 		"id":       words(&scenario.ID),
 		"action":   words(&only.Action),
 		"outranks": texts(&scenario.Outranks),
-		"byHand":   func(node *yaml.Node) error { return l.sentences(node, &scenario.ByHand, &scenario.byHand) },
+		"byHand":   func(node *yaml.Node) error { return l.advice(node, &scenario) },
 		"ok":       decode(&scenario.WhenOK),
 		"let":      l.let(s.at, &scenario.lets),
 		"signs": func(node *yaml.Node) error {
@@ -231,17 +231,6 @@ func (l *loader) sentence(source *string, into *template) field {
 		*source, *into = strings.TrimSpace(node.Value), compiled
 		return within(node, "", err)
 	}
-}
-
-// sentences reads a list of sentences.
-func (l *loader) sentences(node *yaml.Node, sources *[]string, into *[]template) error {
-	return sequence(node, func(item *yaml.Node) error {
-		var source string
-		var compiled template
-		err := l.sentence(&source, &compiled)(item)
-		*sources, *into = append(*sources, source), append(*into, compiled)
-		return err
-	})
 }
 
 // draft reads `- kind: {args}`.

@@ -90,6 +90,18 @@ func seeNoNode(p *patient) {
 	}
 }
 
+// seeNodePort: a copy of the store has its port of the node.
+func seeNodePort(p *patient) {
+	p.eventSays("FailedScheduling", "didn't have free ports for the requested pod ports")
+	pods, err := p.copy.Pods(p.Context(), "redis-session-copy")
+	if err != nil {
+		p.Fatal(err)
+	}
+	if len(pods) != 1 || pods[0].Spec.Containers[0].Ports[0].HostPort == 0 {
+		p.Errorf("%d pods of the copy", len(pods))
+	}
+}
+
 func mendNodeSelector(p *patient) {
 	p.editTemplate("any node will do", func(template *corev1.PodTemplateSpec) { template.Spec.NodeSelector = nil })
 }

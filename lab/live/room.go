@@ -184,7 +184,13 @@ func (r *Room) Transcript(user string) string {
 // Diagnose types the command and finds the incident's message.
 func (r *Room) Diagnose(user string) {
 	r.T.Helper()
-	r.Command(user, "diagnose")
+	r.Opens(user, "diagnose")
+}
+
+// Opens types a command that opens an incident, and finds its message.
+func (r *Room) Opens(user, text string) {
+	r.T.Helper()
+	r.Command(user, text)
 	r.Until("the incident has a message", 15*time.Second, func() bool {
 		for _, m := range r.Messages(user, "") {
 			if m["blocks"] != nil && m["is_ephemeral"] != true {
@@ -234,6 +240,34 @@ func Words(b *strings.Builder, node any) {
 			}
 		}
 	}
+}
+
+// Typed are the command lines that the incident's message gives to people.
+func (r *Room) Typed() []string {
+	var lines []string
+	for _, m := range r.Messages("U_RESPONDER", r.Root) {
+		if m["ts"] == r.Root {
+			lines = append(lines, code(m["blocks"])...)
+		}
+	}
+	return lines
+}
+
+// code collects what is shown as code.
+func code(node any) []string {
+	var all []string
+	switch n := node.(type) {
+	case []any:
+		for _, child := range n {
+			all = append(all, code(child)...)
+		}
+	case map[string]any:
+		if style, ok := n["style"].(map[string]any); ok && style["code"] == true {
+			all = append(all, fmt.Sprint(n["text"]))
+		}
+		all = append(all, code(n["elements"])...)
+	}
+	return all
 }
 
 // Button is where a button stands.

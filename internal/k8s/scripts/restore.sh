@@ -4,7 +4,9 @@
 # KIND  what it is: "files" to put a folder back as it is, "aof" or "rdb" for one
 #       that a server loads
 # APPEND_ONLY  yes or no: which kind the configuration loads
+# WAS   size and time of the file that was looked at; another one is refused
 if [ ! -e "$FROM" ]; then refuse "$FROM is not there any more. Nothing was changed."; fi
+if [ -n "${WAS:-}" ] && [ "$(stat -c '%s %Y' "$FROM")" != "$WAS" ]; then refuse "$FROM was written anew after the plan had looked at it. Nothing was changed. Make a new plan."; fi
 fresh
 room "$(kilobytes "$FROM")"
 NEW="$PART"

@@ -122,7 +122,7 @@ func (w *ward) read(rows []row) {
 func document(w *ward, rows []row) (*runbook.Runbook, error) {
 	text := "---\nalert: Changes\ncommand: " + command + "\ntarget: {namespace: " + w.target.Namespace + ", workload: " + w.target.Workload + "}\n---\n" +
 		"# Changes\n\n## Diagnosis\n\n### Pods\n\n```yaml\nid: pods\ncheck: pods\n```\n\n" +
-		"## Scenarios\n\n### Well\n\n```yaml\nid: well\nok: true\nsigns:\n  - {when: \"true\", says: it is here, weight: weak}\n```\n\n## Measures\n"
+		"## Scenarios\n\n### Well\n\n```yaml\nid: well\nok: true\nsigns:\n  - {when: workload.exists, says: it is here, weight: weak}\n```\n\n## Measures\n"
 	for _, r := range rows {
 		text += "\n### " + r.kind + "\n\n```yaml\nid: " + r.kind + "\naction: " + r.kind + "\nchanges:\n  - " + r.kind + ": " + r.args(w) + "\n```\n"
 	}

@@ -48,6 +48,15 @@ func TestEveryKindHasARow(t *testing.T) {
 	}
 }
 
+// TestTheDocumentLoads: each ward's runbook passes what bot lint asks of one.
+func TestTheDocumentLoads(t *testing.T) {
+	for _, one := range wards() {
+		if _, err := document(&ward{target: targetIn("sessions")}, one.rows); err != nil {
+			t.Errorf("%s: %v", one.name, err)
+		}
+	}
+}
+
 // TestChanges is the table: a row for each kind, a column for each trouble.
 func TestChanges(t *testing.T) {
 	for _, one := range wards() {

@@ -41,9 +41,7 @@ func admit(t *testing.T, name, shape string, rows []row) *ward {
 	t.Helper()
 	p := live.Admit(t, "changes-"+name, shape, "")
 	w := &ward{Patient: p, gate: live.NewGate(t, p.Kubeconfig), wire: &wire{Prober: redis.Prober{Now: time.Now}}, rows: rows, counted: map[string]int{},
-		target: evidence.Target{Namespace: p.Namespace, Workload: workload.Redis, Container: workload.RedisContainer, Service: workload.Redis, Port: 6379,
-			Config: workload.RedisConfig, ConfigKey: workload.RedisConfigKey, Secret: workload.Secrets, SecretKey: workload.PasswordKey,
-			App: workload.Agent, AppConfig: workload.AgentConfig}}
+		target: targetIn(p.Namespace)}
 	config, err := clientcmd.BuildConfigFromFlags("", w.gate.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +52,12 @@ func admit(t *testing.T, name, shape string, rows []row) *ward {
 	w.born()
 	t.Cleanup(w.buried)
 	return w
+}
+
+func targetIn(namespace string) evidence.Target {
+	return evidence.Target{Namespace: namespace, Workload: workload.Redis, Container: workload.RedisContainer, Service: workload.Redis, Port: 6379,
+		Config: workload.RedisConfig, ConfigKey: workload.RedisConfigKey, Secret: workload.Secrets, SecretKey: workload.PasswordKey,
+		App: workload.Agent, AppConfig: workload.AgentConfig}
 }
 
 // run runs a part of the ward's test; a ward does one thing at a time.
