@@ -15,6 +15,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	metrics "k8s.io/metrics/pkg/client/clientset/versioned"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 )
@@ -171,6 +172,15 @@ type closedLook struct{ err error }
 // Check returns why the cluster could not be opened.
 func (l closedLook) Check(context.Context, string) (evidence.Bundle, error) {
 	return evidence.Bundle{}, l.err
+}
+
+// Audit reads in the target's cluster.
+func (c *Clusters) Audit(ctx context.Context, target evidence.Target) (audit.Facts, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return audit.Facts{}, err
+	}
+	return cluster.Audit(ctx, target)
 }
 
 // Prepare prepares changes in the target's cluster.

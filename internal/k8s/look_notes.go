@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/evidence"
 )
 
@@ -64,6 +65,10 @@ var permissions = map[string]struct{ verb, resource string }{
 	sourceReach:               {"create", "pods/exec"},
 	sourceRedis:               {"create", "pods/portforward"},
 	sourceSecret:              {"get", "secrets"},
+	audit.SourceServers:       {"create", "pods/portforward"},
+	audit.SourceBudgets:       {"list", "poddisruptionbudgets.policy"},
+	audit.SourceJobs:          {"list", "cronjobs.batch"},
+	audit.SourceBackup:        {"get", "persistentvolumeclaims"},
 }
 
 // Parts of a source that can be missing by themselves.

@@ -131,6 +131,17 @@ func (w workloads) kind() string {
 	return ""
 }
 
+// object is nil when the workload is not there.
+func (w workloads) object() any {
+	switch {
+	case w.deployment != nil:
+		return w.deployment
+	case w.statefulSet != nil:
+		return w.statefulSet
+	}
+	return nil
+}
+
 // template is nil when the workload is not there.
 func (w workloads) template() *corev1.PodTemplateSpec {
 	switch {

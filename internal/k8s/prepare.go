@@ -34,6 +34,7 @@ type planner struct {
 	holds    incident.Holds
 	read     []volumeReading
 	fromDisk bool // what is on the volume counts, not what is in memory
+	lists    bool // volumes are listed only: nothing is tried on a copy
 }
 
 // draft is one object while a plan is made: as it is, as it will be, and what

@@ -108,15 +108,32 @@ func groundsOf(book *runbook.Runbook, target evidence.Target) []grounds {
 			add("telling who made a change", announces())
 		}
 	}
+	if book.Audit != "" {
+		add("audit", auditPermissions(target))
+	}
+	return all
+}
+
+// storePermissions is what it takes to know the store and the password that its
+// clients have.
+func storePermissions(target evidence.Target) []permission {
+	return slices.Concat(
+		allow("list", "deployments.apps"), allow("get", "deployments.apps", target.Workload), allow("get", "statefulsets.apps", target.Workload),
+		allow("list", "pods"), named("get", "secrets", target.Secret), named("get", "configmaps", target.Config))
+}
+
+// auditPermissions is what an audit reads.
+func auditPermissions(target evidence.Target) []permission {
+	all := slices.Concat(storePermissions(target), opens("pods/portforward"), allow("list", "poddisruptionbudgets.policy"), allow("list", "cronjobs.batch"))
+	if target.Backup != "" {
+		all = append(all, readsVolume(target)...)
+	}
 	return all
 }
 
 // checkPermissions is what a check reads.
 func checkPermissions(check string, target evidence.Target) []permission {
-	all := slices.Concat(
-		allow("list", "deployments.apps"), allow("get", "deployments.apps", target.Workload), allow("get", "statefulsets.apps", target.Workload),
-		allow("list", "pods"), named("get", "secrets", target.Secret), named("get", "configmaps", target.Config),
-		named("get", "deployments.apps", target.App))
+	all := slices.Concat(storePermissions(target), named("get", "deployments.apps", target.App))
 	switch check {
 	case CheckPods:
 		return slices.Concat(all, allow("list", "events"), allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"), clusterWide("get list", "nodes"))
