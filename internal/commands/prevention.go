@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/sentinel"
 )
 
 // Stores reads live stores for what is no incident. Package k8s fills it. Its
@@ -16,6 +19,12 @@ import (
 type Stores interface {
 	// Audit reads what an audit judges. It changes nothing.
 	Audit(ctx context.Context, target evidence.Target) (audit.Facts, error)
+	// Blueprint reads what manifests are made of; nothing secret is in it. It
+	// changes nothing.
+	Blueprint(ctx context.Context, target evidence.Target) (sentinel.Store, error)
+	// DryRun lets the API server look at objects as if they were created. It
+	// creates none.
+	DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) (sentinel.Tried, error)
 }
 
 // storeVerbs are those of a runbook whose target can be audited.
@@ -26,6 +35,7 @@ func (h *Handler) storeVerbs() []verb {
 	}
 	return []verb{
 		{"audit", "hold the live store against the eight points of prevention", h.audit},
+		{"ha", "manifests of a copy of it with replicas and Sentinels, as a file", h.ha},
 	}
 }
 

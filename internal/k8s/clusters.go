@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -18,6 +19,7 @@ import (
 	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/sentinel"
 )
 
 // userAgent is how the bot shows in the API server's audit log.
@@ -181,6 +183,24 @@ func (c *Clusters) Audit(ctx context.Context, target evidence.Target) (audit.Fac
 		return audit.Facts{}, err
 	}
 	return cluster.Audit(ctx, target)
+}
+
+// Blueprint reads in the target's cluster.
+func (c *Clusters) Blueprint(ctx context.Context, target evidence.Target) (sentinel.Store, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return sentinel.Store{}, err
+	}
+	return cluster.Blueprint(ctx, target)
+}
+
+// DryRun asks the target's cluster.
+func (c *Clusters) DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) (sentinel.Tried, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return sentinel.Tried{}, err
+	}
+	return cluster.DryRun(ctx, target, objects), nil
 }
 
 // Prepare prepares changes in the target's cluster.

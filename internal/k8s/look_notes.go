@@ -65,6 +65,7 @@ var permissions = map[string]struct{ verb, resource string }{
 	sourceReach:               {"create", "pods/exec"},
 	sourceRedis:               {"create", "pods/portforward"},
 	sourceSecret:              {"get", "secrets"},
+	sourcePolicies:            {"list", "networkpolicies.networking.k8s.io"},
 	audit.SourceServers:       {"create", "pods/portforward"},
 	audit.SourceBudgets:       {"list", "poddisruptionbudgets.policy"},
 	audit.SourceJobs:          {"list", "cronjobs.batch"},
@@ -77,6 +78,8 @@ const (
 	sourceReach  = evidence.FileProbes + "#reach"
 	sourceRedis  = evidence.FileProbes + "#redis"
 	sourceSecret = "secret"
+
+	sourcePolicies = "networkpolicies"
 )
 
 // says is the sentence for people: why a source is not known, and what to do.
