@@ -74,7 +74,7 @@ func probes(f Facts) verdict {
 	}
 	troubles := probeTroubles(container, there, listening)
 	if len(troubles) == 0 {
-		return ok("%d of %s fail on a wrong password, and each has at least %d s to answer.", listening, count(there, "probe"), leastTimeout).with(proof...)
+		return ok("%d of %s fail on a wrong password, readiness among them, and each has at least %d s to answer.", listening, count(there, "probe"), leastTimeout).with(proof...)
 	}
 	worst := troubles[0]
 	for _, one := range troubles[1:] {

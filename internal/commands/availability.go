@@ -80,8 +80,9 @@ func (a Availability) View() View {
 	}
 	change := say("").strong("In the application: ").say("a client that knows Sentinel. It asks these for the master of the name ").mono(a.Master).
 		say(", and asks again when a connection breaks. Redis and Sentinel want the same password, that of today's Secret.")
-	move := say("").strong("Move the sessions: ").say("1. apply the file and wait for 3 pods that are ready. 2. Run the line below in a pod of %s%s: it copies every session with its expiry. "+
-		"3. Switch the application. 4. Run it again with ", a.Target.Workload, a.withPassword()).mono("replace").say(" taken out: it brings what was written in between, and says BUSYKEY for what is there. 5. Scale %s to 0 when nobody uses it.", a.Target.Workload)
+	move := say("").strong("Move the sessions").say("\n1. Apply the file and wait until its %d pods are ready.\n2. Run the line below in a pod of %s%s. It copies every session with its expiry.\n"+
+		"3. Switch the application.\n4. Run the line again without ", sentinel.Pods, a.Target.Workload, a.withPassword()).mono("replace").
+		say(". It brings what was written in between, and says BUSYKEY for what is there.\n5. Scale %s to 0 when nobody uses it.", a.Target.Workload)
 	not := say("").strong("What it does not do: ").say("a client that knows no Sentinel finds no master by itself. Replication is asynchronous: what was written in the last second before a crash can be lost, " +
 		"and what a master that is cut off still takes, too. It makes no backup.")
 	parts := []Part{Heading{title}, Paragraph{what}, Paragraph{a.dryRun()}, Paragraph{change}, Code{Text: strings.Join(sentinels, "\n")},

@@ -82,7 +82,7 @@ func (m *maker) policies() (all []*networkingv1.NetworkPolicy) {
 		all = append(all, policy)
 	}
 	if len(all) > 0 {
-		m.note("%d NetworkPolicies are carried over: the pods need names, so where they restrict egress look at whether DNS (port 53) is allowed.", len(all))
+		m.note("NetworkPolicies are carried over (%d): the pods need names, so where one restricts egress look at whether it allows DNS (port 53).", len(all))
 	}
 	return all
 }

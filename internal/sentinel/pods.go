@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"redis-session-bot/internal/evidence"
 )
@@ -136,8 +137,8 @@ func (m *maker) sentinel() corev1.Container {
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
 	}
-	pong := pongs(m.client, fmt.Sprint(SentinelPort))
-	c.StartupProbe, c.LivenessProbe, c.ReadinessProbe = probe(pong, 2, 30), probe(pong, 10, 3), probe(pong, 5, 2)
+	c.StartupProbe, c.LivenessProbe = connects(2, 30), connects(10, 3) // it has little to do, and needs no process started for it
+	c.ReadinessProbe = probe(pongs(m.client, fmt.Sprint(SentinelPort)), 10, 2)
 	return c
 }
 
@@ -175,6 +176,12 @@ func pongs(client, port string) string {
 
 func probe(script string, period, failures int32) *corev1.Probe {
 	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", script}}},
+		PeriodSeconds: period, TimeoutSeconds: 5, FailureThreshold: failures}
+}
+
+// connects asks for the Sentinel's port only.
+func connects(period, failures int32) *corev1.Probe {
+	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString("sentinel")}},
 		PeriodSeconds: period, TimeoutSeconds: 5, FailureThreshold: failures}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -23,7 +24,7 @@ func (m Manifests) YAML() ([]byte, error) {
 # Sentinels: %s:%d and its two neighbours. They know the master as %s.
 `, m.Target, m.At.UTC().Format(time.RFC3339), secret.Name, secret.Key, m.Hosts[0], SentinelPort, m.Master)
 	for _, note := range m.Notes {
-		fmt.Fprintf(&out, "# Note: %s\n", note)
+		fmt.Fprintf(&out, "# Note: %s\n", strings.Join(strings.Fields(note), " ")) // a line of its own would be a manifest
 	}
 	for _, object := range m.Objects {
 		text, err := manifest(object)
