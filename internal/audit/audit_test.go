@@ -119,7 +119,9 @@ func TestPoints(t *testing.T) {
 		{"its master is elsewhere", []func(*Facts){func(f *Facts) { f.Servers = f.Servers[:1] }}, PointReplicas, checks.Warn, "0 of its servers are a master: store-1 follows store-0:6379"},
 		{"its master is gone", []func(*Facts){func(f *Facts) { f.Servers = f.Servers[:1]; f.Servers[0].Info["master_link_status"] = "down" }}, PointReplicas, checks.Fail, "0 masters"},
 		{"a cluster", []func(*Facts){info("cluster_enabled", "1")}, PointReplicas, checks.Unknown, "0 of its shards"},
-		{"nobody answers", []func(*Facts){func(f *Facts) { f.Servers = []evidence.Server{{Pod: "store-0", Error: "NOAUTH Authentication required."}} }}, PointReplicas, checks.Unknown, "0 of 1 server answer"},
+		{"nobody answers", []func(*Facts){func(f *Facts) {
+			f.Servers = []evidence.Server{{Pod: "store-0", Error: "NOAUTH Authentication required."}}
+		}}, PointReplicas, checks.Unknown, "0 of 1 server answer"},
 		{"nobody was asked", []func(*Facts){func(f *Facts) { f.Servers, f.Unknown[SourceServers] = nil, "The bot may not forward a port." }}, PointReplicas, checks.Unknown, "The bot may not forward a port."},
 
 		{"no Sentinel", []func(*Facts){func(f *Facts) { f.master().Sentinels = 0 }}, PointSentinel, checks.Fail, "0 Sentinels watch store-0"},
