@@ -8,8 +8,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -87,6 +92,11 @@ func TestAudit(t *testing.T) {
 			if diff := cmp.Diff(mended, status); diff != "" {
 				t.Errorf("-want +got\n%s\n%s", diff, said)
 			}
+			if shape == workload.StatefulSet {
+				backUp(t, p)
+			} else {
+				forbid(t, p)
+			}
 		})
 	}
 }
@@ -109,6 +119,76 @@ func mend(t *testing.T, p *live.Patient) {
 		t.Fatal(err)
 	}
 	settled(t, p)
+}
+
+// backUp gives the store a claim with a backup on it.
+func backUp(t *testing.T, p *live.Patient) {
+	t.Helper()
+	claims := p.Copy.Clients.CoreV1().PersistentVolumeClaims(p.Namespace)
+	_, err := claims.Create(t.Context(), &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "backups"},
+		Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}}}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "targets:\n  - {name: test, namespace: %s, backup: backups}\n", p.Namespace), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the claim is bound, and empty", func() bool {
+		_, said := points(p, "--config", config)
+		return strings.Contains(said, "backups fail: 0 backups are on the claim backups")
+	})
+	claim, err := claims.Get(t.Context(), "backups", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	volume, err := p.Copy.Clients.CoreV1().PersistentVolumes().Get(t.Context(), claim.Spec.VolumeName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(volume.Spec.HostPath.Path, 0o755); err != nil { // the provisioner closes it to all but root
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(volume.Spec.HostPath.Path, "monday.rdb"), []byte("REDIS0009"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, said := points(p, "--config", config); status["backups"] != "ok" || !strings.Contains(said, "1 backup is on the claim backups, the newest ") {
+		t.Errorf("with a backup:\n%s", said)
+	}
+	pods, err := p.Copy.Clients.CoreV1().Pods(p.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "redis-session-bot/work"})
+	if err != nil || len(pods.Items) > 0 {
+		t.Errorf("a pod of the bot's is left: %v", err)
+	}
+}
+
+// forbid takes the right to read budgets and CronJobs away: the points are not
+// known then, and say what to add.
+func forbid(t *testing.T, p *live.Patient) {
+	t.Helper()
+	manifests := p.Grants()
+	for _, object := range manifests {
+		if role, ok := object.(*rbacv1.Role); ok {
+			role.Rules = slices.DeleteFunc(role.Rules, func(rule rbacv1.PolicyRule) bool {
+				return rule.Resources[0] == "poddisruptionbudgets" || rule.Resources[0] == "cronjobs"
+			})
+		}
+	}
+	p.Grant(manifests)
+	until(t, "the points say which rule to add", func() bool {
+		status, said := points(p)
+		return status["budget"] == "unknown" && strings.Contains(said, "The bot may not list poddisruptionbudgets.policy: add to its Role") &&
+			status["backups"] == "unknown" && strings.Contains(said, "The bot may not list cronjobs.batch: add to its Role")
+	})
+}
+
+// until waits for what the API server takes over in its time.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), time.Second, time.Minute, true, func(context.Context) (bool, error) { return ok(), nil })
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
 }
 
 // settled waits until the store is well again.
