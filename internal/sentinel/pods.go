@@ -51,6 +51,7 @@ func (m *maker) statefulSet() *appsv1.StatefulSet {
 func (m *maker) podSpec() corev1.PodSpec {
 	live := m.Pod.Spec
 	no, grace := false, int64(45) // a handover takes up to 15 s
+	dots := "1"                   // the scripts use whole names
 	return corev1.PodSpec{
 		AutomountServiceAccountToken:  &no,
 		EnableServiceLinks:            &no,
@@ -62,6 +63,7 @@ func (m *maker) podSpec() corev1.PodSpec {
 		Tolerations:                   live.Tolerations,
 		PriorityClassName:             live.PriorityClassName,
 		RuntimeClassName:              live.RuntimeClassName,
+		DNSConfig:                     &corev1.PodDNSConfig{Options: []corev1.PodDNSConfigOption{{Name: "ndots", Value: &dots}}},
 		Affinity:                      m.apart(),
 		InitContainers:                m.initContainers(),
 		Containers:                    []corev1.Container{m.redis(), m.sentinel()},

@@ -1,7 +1,10 @@
 # Who the master is. The other scripts read this one.
 
-# host N: the name of pod N. It stays when the pod's address changes.
-host() { echo "$SET-$1.$SET.$NAMESPACE.svc"; }
+# host N: the name of pod N. It stays when the pod's address changes. It is whole,
+# since a Sentinel looks names up all the time: along a search path that takes
+# three times as long, and it waits for each.
+DOMAIN=$(sed -n 's/^search .* svc\.\([^ ]*\).*/\1/p' /etc/resolv.conf | head -n 1)
+host() { echo "$SET-$1.$SET.$NAMESPACE.svc${DOMAIN:+.$DOMAIN}"; }
 ME=$(host "${POD##*-}")
 OTHERS=
 for n in 0 1 2; do
