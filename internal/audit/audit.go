@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"redis-session-bot/internal/checks"
@@ -218,7 +219,7 @@ func (f Facts) primary() (evidence.Server, *verdict) {
 func refusals(s evidence.Server, prefix string) []string {
 	var lines []string
 	for _, command := range slices.Sorted(maps.Keys(s.Unknown)) {
-		if len(command) >= len(prefix) && command[:len(prefix)] == prefix {
+		if strings.HasPrefix(command, prefix) {
 			lines = append(lines, command+": "+s.Unknown[command])
 		}
 	}
@@ -231,17 +232,4 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// age writes how long something has been, as people say it.
-func age(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

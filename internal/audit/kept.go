@@ -55,7 +55,7 @@ func window(save string) string {
 			longest = max(longest, number(word))
 		}
 	}
-	return age(time.Duration(longest) * time.Second)
+	return evidence.Age(time.Duration(longest) * time.Second)
 }
 
 func orZero(text string) string {
@@ -111,11 +111,11 @@ func backups(f Facts) verdict {
 	newest := f.Backup.Files[0]
 	switch {
 	case newest.Age > stale:
-		return warn("Look at what writes them.", "%s old is the newest of %s on the claim %s.", age(newest.Age), count(len(f.Backup.Files), "backup"), name).with(proof...)
+		return warn("Look at what writes them.", "%s old is the newest of %s on the claim %s.", evidence.Age(newest.Age), count(len(f.Backup.Files), "backup"), name).with(proof...)
 	case slices.ContainsFunc(writing, func(j Job) bool { return j.Suspended }):
 		return warn("Let it run again.", "%s on the claim %s, and a CronJob that writes there is suspended.", numbered(len(f.Backup.Files), "backup is", "backups are"), name).with(proof...)
 	}
-	return ok("%s on the claim %s, the newest %s old.", numbered(len(f.Backup.Files), "backup is", "backups are"), name, age(newest.Age)).with(proof...)
+	return ok("%s on the claim %s, the newest %s old.", numbered(len(f.Backup.Files), "backup is", "backups are"), name, evidence.Age(newest.Age)).with(proof...)
 }
 
 // shownFiles is how many backups are listed.
@@ -126,7 +126,7 @@ func files(all []BackupFile) (lines []string) {
 		if i == shownFiles {
 			return append(lines, fmt.Sprintf("and %d more", len(all)-i))
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s, %s old", one.Name, evidence.Bytes(one.Bytes), age(one.Age)))
+		lines = append(lines, fmt.Sprintf("%s: %s, %s old", one.Name, evidence.Bytes(one.Bytes), evidence.Age(one.Age)))
 	}
 	return lines
 }
@@ -141,7 +141,7 @@ func lines(jobs []Job, at time.Time) (all []string) {
 		case one.Succeeded.IsZero():
 			line += "; it has never succeeded"
 		default:
-			line += fmt.Sprintf("; it succeeded %s ago", age(at.Sub(one.Succeeded)))
+			line += fmt.Sprintf("; it succeeded %s ago", evidence.Age(at.Sub(one.Succeeded)))
 		}
 		all = append(all, line)
 	}
