@@ -14,8 +14,8 @@ func asked() *commands.Message {
 		Files: []commands.File{{Name: "answer.yaml", Title: "The answer", Text: "kind: Answer"}}}
 }
 
-// posted is the timestamp of the message that says so; "" while there is none.
-func (o *office) posted(user, says string) string {
+// tsOf is the timestamp of the message that says so; "" while there is none.
+func (o *office) tsOf(user, says string) string {
 	for _, m := range o.messages(user, "") {
 		if ts, ok := m["ts"].(string); ok && m["text"] == says {
 			return ts
@@ -31,7 +31,7 @@ func TestAnAnswerForAllIsPostedWithItsFile(t *testing.T) {
 	o.command("U_RESPONDER", "C_INC", "ha")
 	o.until("somebody else sees it", func() bool { return strings.Contains(o.text("U_MEMBER", ""), "an answer for all") })
 	o.until("the file is below it", func() bool {
-		return strings.Contains(o.text("U_MEMBER", o.posted("U_MEMBER", "an answer")), "answer.yaml")
+		return strings.Contains(o.text("U_MEMBER", o.tsOf("U_MEMBER", "an answer")), "answer.yaml")
 	})
 	if n := strings.Count(o.text("U_MEMBER", ""), "an answer for all"); n != 1 {
 		t.Errorf("it is there %d times", n)
@@ -50,7 +50,7 @@ func TestAnAnswerToAThreadStaysInIt(t *testing.T) {
 		seen := o.text("U_MEMBER", first.TS)
 		return strings.Contains(seen, "an answer for all") && strings.Contains(seen, "answer.yaml")
 	})
-	if o.posted("U_MEMBER", "an answer") != "" {
+	if o.tsOf("U_MEMBER", "an answer") != "" {
 		t.Error("it is in the channel, too")
 	}
 }
