@@ -120,14 +120,8 @@ func ago(at, then time.Time) string {
 		return "at an unknown time"
 	case d < time.Second:
 		return "just now"
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	return evidence.Age(d) + " ago"
 }
 
 // cut shortens a line to n runes.

@@ -3,22 +3,21 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
-	"redis-session-bot/internal/sentinel"
+	"redis-session-bot/internal/standby"
 )
 
 // Availability is a highly available copy of a store, as manifests that the
 // API server has been asked about.
 type Availability struct {
-	sentinel.Manifests
+	standby.Manifests
 	YAML  string
-	Tried sentinel.Tried
+	Tried standby.Tried
 }
 
 // ha posts the manifests of a copy of the store. Nothing is applied.
@@ -43,8 +42,8 @@ func MakeAvailable(ctx context.Context, stores Stores, target evidence.Target) (
 	if err != nil {
 		return Availability{}, unread(target, err)
 	}
-	manifests, err := sentinel.Make(store)
-	var refused sentinel.Refusal
+	manifests, err := standby.Make(store)
+	var refused standby.Refusal
 	if errors.As(err, &refused) {
 		return Availability{}, &incident.Refusal{Says: string(refused)}
 	}
@@ -65,40 +64,31 @@ func MakeAvailable(ctx context.Context, stores Stores, target evidence.Target) (
 
 // File is the manifests for kubectl apply.
 func (a Availability) File() File {
-	return File{Name: a.Name + ".yaml", Title: "Redis with Sentinel for " + a.Target.String(), Text: a.YAML}
+	return File{Name: a.Name + ".yaml", Title: a.Title, Text: a.YAML}
 }
 
-// View says what the manifests are, what the API server says to them, what the
-// application has to change, how the sessions move, and what it is not.
+// View says what the manifests are, what the API server says to them, and what
+// their maker tells people of them.
 func (a Availability) View() View {
 	title := "High availability · " + a.Target.String()
-	what := say("%d pods ", sentinel.Pods).mono(a.Name).say(", each a Redis (%s) and a Sentinel; one of the three is the master, the others follow it. "+
-		"When it is gone, two Sentinels agree and promote a replica within about 10 s; a drain hands over first. The store %s is left as it is.", a.Container, a.Target.Workload)
-	var sentinels []string
-	for _, host := range a.Hosts {
-		sentinels = append(sentinels, fmt.Sprintf("%s:%d", host, sentinel.SentinelPort))
+	parts := []Part{Heading{title}, Paragraph{say("%s", a.Is)}, Paragraph{a.dryRun()}}
+	for _, section := range a.Sections {
+		text := say("").strong(section.Title + ":")
+		if section.Says != "" {
+			text = text.say(" %s", section.Says)
+		}
+		for i, step := range section.Steps {
+			text = text.say("\n%d. %s", i+1, step)
+		}
+		parts = append(parts, Paragraph{text})
+		if section.Code != "" {
+			parts = append(parts, Code{Text: section.Code})
+		}
 	}
-	change := say("").strong("In the application: ").say("a client that knows Sentinel. It asks these for the master of the name ").mono(a.Master).
-		say(", and asks again when a connection breaks. Redis and Sentinel want the same password, that of today's Secret.")
-	move := say("").strong("Move the sessions").say("\n1. Apply the file and wait until its %d pods are ready.\n2. Run the line below in a pod of %s%s. It copies every session with its expiry.\n"+
-		"3. Switch the application.\n4. Run the line again without ", sentinel.Pods, a.Target.Workload, a.withPassword()).mono("replace").
-		say(". It brings what was written in between, and says BUSYKEY for what is there.\n5. Scale %s to 0 when nobody uses it.", a.Target.Workload)
-	not := say("").strong("What it does not do: ").say("a client that knows no Sentinel finds no master by itself. Replication is asynchronous: what was written in the last second before a crash can be lost, " +
-		"and what a master that is cut off still takes, too. It makes no backup.")
-	parts := []Part{Heading{title}, Paragraph{what}, Paragraph{a.dryRun()}, Paragraph{change}, Code{Text: strings.Join(sentinels, "\n")},
-		Paragraph{move}, Code{Text: a.Copy}, Paragraph{not}}
 	if len(a.Notes) > 0 {
-		parts = append(parts, Paragraph{say("").strong("Not as in the live store: ").say("\n • %s", strings.Join(a.Notes, "\n • "))})
+		parts = append(parts, Paragraph{say("").strong("Not as in the live store:").say("\n • %s", strings.Join(a.Notes, "\n • "))})
 	}
 	return View{Summary: title + " · " + a.dryRun().String(), Parts: parts}
-}
-
-// withPassword says what to set first in the shell of the copy command.
-func (a Availability) withPassword() string {
-	if a.Password {
-		return ""
-	}
-	return ", with REDIS_PASSWORD set in that shell"
 }
 
 // dryRun says what the API server said.

@@ -11,7 +11,7 @@ import (
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
-	"redis-session-bot/internal/sentinel"
+	"redis-session-bot/internal/standby"
 )
 
 // Stores reads live stores for what is no incident. Package k8s fills it. Its
@@ -21,10 +21,10 @@ type Stores interface {
 	Audit(ctx context.Context, target evidence.Target) (audit.Facts, error)
 	// Blueprint reads what manifests are made of; nothing secret is in it. It
 	// changes nothing.
-	Blueprint(ctx context.Context, target evidence.Target) (sentinel.Store, error)
+	Blueprint(ctx context.Context, target evidence.Target) (standby.Store, error)
 	// DryRun lets the API server look at objects as if they were created. It
 	// creates none.
-	DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) (sentinel.Tried, error)
+	DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) (standby.Tried, error)
 }
 
 // storeVerbs are those of a runbook whose target can be audited.
@@ -35,7 +35,7 @@ func (h *Handler) storeVerbs() []verb {
 	}
 	return []verb{
 		{"audit", "hold the live store against the eight points of prevention", h.audit},
-		{"ha", "manifests of a copy of it with replicas and Sentinels, as a file", h.ha},
+		{"ha", "manifests of a highly available copy of it, as a file", h.ha},
 	}
 }
 

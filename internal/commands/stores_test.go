@@ -21,12 +21,12 @@ import (
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/runbook"
-	"redis-session-bot/internal/sentinel"
+	"redis-session-bot/internal/standby"
 )
 
 // shelf is a store of one pod, and what the API server says to a dry run.
 type shelf struct {
-	tried sentinel.Tried
+	tried standby.Tried
 	lost  error // nobody can be asked
 }
 
@@ -42,19 +42,19 @@ func (s *shelf) Audit(_ context.Context, target evidence.Target) (audit.Facts, e
 	}, s.lost
 }
 
-func (s *shelf) Blueprint(_ context.Context, target evidence.Target) (sentinel.Store, error) {
+func (s *shelf) Blueprint(_ context.Context, target evidence.Target) (standby.Store, error) {
 	target.Container, target.Secret, target.SecretKey = "redis", "secrets", "redis-password"
 	if target.Name == "old" {
 		target.Secret = ""
 	}
-	return sentinel.Store{Target: target, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Dir: "/data", Volume: "data", Nodes: 1, Selected: []string{"app"},
+	return standby.Store{Target: target, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Dir: "/data", Volume: "data", Nodes: 1, Selected: []string{"app"},
 		Pod: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "redis", Image: "redis:7.2",
 			Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("384Mi")}}}}}},
 		Claim: &corev1.PersistentVolumeClaimSpec{Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}},
 	}, s.lost
 }
 
-func (s *shelf) DryRun(context.Context, evidence.Target, []runtime.Object) (sentinel.Tried, error) {
+func (s *shelf) DryRun(context.Context, evidence.Target, []runtime.Object) (standby.Tried, error) {
 	return s.tried, nil
 }
 
@@ -65,12 +65,12 @@ func TestStores(t *testing.T) {
 	h.Incidents.Roles, h.Stores, h.Log = roles{}, stores, slog.New(slog.DiscardHandler)
 	h.Incidents.Runbooks["redis-session"].Audit = audit.Redis
 	h.Targets = append(h.Targets, evidence.Target{Name: "old", Namespace: "attic", Workload: "redis-session"})
-	accepted := sentinel.Tried{Accepted: []string{"Pod/a", "ConfigMap/a", "Service/a", "PodDisruptionBudget/a", "StatefulSet/a"}}
+	accepted := standby.Tried{Accepted: []string{"Pod/a", "ConfigMap/a", "Service/a", "PodDisruptionBudget/a", "StatefulSet/a"}}
 	var got strings.Builder
 	for _, one := range []struct {
 		about, text string
 		who         incident.Actor
-		tried       sentinel.Tried
+		tried       standby.Tried
 		lost        error
 	}{
 		{"both are verbs", "help", ada, accepted, nil},
@@ -79,9 +79,9 @@ func TestStores(t *testing.T) {
 		{"nobody knows that target", "audit moon", ada, accepted, nil},
 		{"nobody can be asked", "audit", ada, accepted, errors.New("the Kubernetes API server cannot be reached")},
 		{"manifests that are accepted", "ha", ada, accepted, nil},
-		{"manifests that are refused", "ha", ada, sentinel.Tried{Accepted: accepted.Accepted[1:], Refused: []string{"Pod/a: exceeded quota: memory"}}, nil},
-		{"manifests that may not be tried", "ha", ada, sentinel.Tried{Missing: "The bot may not create configmaps. Add to its Role in langgraph-agent: {…}."}, nil},
-		{"manifests of an earlier time", "ha", ada, sentinel.Tried{Accepted: accepted.Accepted[:1], There: accepted.Accepted[1:]}, nil},
+		{"manifests that are refused", "ha", ada, standby.Tried{Accepted: accepted.Accepted[1:], Refused: []string{"Pod/a: exceeded quota: memory"}}, nil},
+		{"manifests that may not be tried", "ha", ada, standby.Tried{Missing: "The bot may not create configmaps. Add to its Role in langgraph-agent: {…}."}, nil},
+		{"manifests of an earlier time", "ha", ada, standby.Tried{Accepted: accepted.Accepted[:1], There: accepted.Accepted[1:]}, nil},
 		{"a store that none can be made for", "ha old", ada, accepted, nil},
 	} {
 		stores.tried, stores.lost = one.tried, one.lost

@@ -46,7 +46,7 @@ func (c *Cluster) Audit(ctx context.Context, target evidence.Target) (audit.Fact
 	}
 	w, err := l.readWorkload(ctx)
 	if err == nil && w.kind() == "" {
-		return audit.Facts{}, refuse("There is no Deployment and no StatefulSet %s in %s.", target.Workload, target.Namespace)
+		return audit.Facts{}, noWorkload(target.Namespace, target.Workload)
 	}
 	r := &auditing{look: l, w: w, facts: audit.Facts{Seen: evidence.Read(bundle, target), Unknown: map[string]string{}}}
 	parallel(

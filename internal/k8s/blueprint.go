@@ -16,7 +16,7 @@ import (
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/redisconf"
-	"redis-session-bot/internal/sentinel"
+	"redis-session-bot/internal/standby"
 )
 
 // checkHA names the reading for manifests where a check is named.
@@ -25,18 +25,18 @@ const checkHA = "ha"
 // Blueprint reads the live store as far as a highly available copy is made of
 // it. It changes nothing, and nothing secret is in what it returns. What could
 // not be read is in Notes; an error means that there is nothing to copy.
-func (c *Cluster) Blueprint(ctx context.Context, target evidence.Target) (sentinel.Store, error) {
+func (c *Cluster) Blueprint(ctx context.Context, target evidence.Target) (standby.Store, error) {
 	l := c.look(target)
 	bundle, err := l.read(ctx, checkHA)
 	if err != nil {
-		return sentinel.Store{}, err
+		return standby.Store{}, err
 	}
 	w, err := l.readWorkload(ctx)
 	switch {
 	case err != nil:
-		return sentinel.Store{}, refuse("%s", l.redact(ctx).Text(l.because(evidence.FileDeployments, err)))
+		return standby.Store{}, refuse("%s", l.redact(ctx).Text(l.because(evidence.FileDeployments, err)))
 	case w.kind() == "":
-		return sentinel.Store{}, refuse("There is no Deployment and no StatefulSet %s in %s.", target.Workload, target.Namespace)
+		return standby.Store{}, noWorkload(target.Namespace, target.Workload)
 	}
 	shown := workloads{}
 	if len(bundle.Deployments.Items) > 0 {
@@ -44,7 +44,7 @@ func (c *Cluster) Blueprint(ctx context.Context, target evidence.Target) (sentin
 	} else {
 		shown.statefulSet = &bundle.StatefulSets.Items[0]
 	}
-	d := &drawing{look: l, w: w, store: sentinel.Store{Target: target, At: bundle.Meta.At, Pod: *shown.template(), Nodes: -1}}
+	d := &drawing{look: l, w: w, store: standby.Store{Target: target, At: bundle.Meta.At, Pod: *shown.template(), Nodes: -1}}
 	parallel(
 		func() { d.askServer(ctx) },
 		func() { d.findSelected(ctx) },
@@ -64,11 +64,11 @@ type drawing struct {
 	w workloads
 
 	mu    sync.Mutex
-	store sentinel.Store
+	store standby.Store
 }
 
 // take changes the blueprint, or notes why something of it is not known.
-func (d *drawing) take(ctx context.Context, source, what string, err error, take func(*sentinel.Store)) {
+func (d *drawing) take(ctx context.Context, source, what string, err error, take func(*standby.Store)) {
 	note := ""
 	if err != nil {
 		note = what + d.redact(ctx).Text(d.because(source, err))
@@ -83,7 +83,7 @@ func (d *drawing) take(ctx context.Context, source, what string, err error, take
 }
 
 func (d *drawing) askServer(ctx context.Context) {
-	servers, err := d.servers(ctx, sentinel.Settings()...)
+	servers, err := d.servers(ctx, standby.Settings()...)
 	var answers evidence.Server
 	for _, one := range servers {
 		if one.Error == "" && (answers.Pod == "" || one.Info["role"] == "master") {
@@ -93,7 +93,7 @@ func (d *drawing) askServer(ctx context.Context) {
 	if err == nil && answers.Pod == "" {
 		err = refuse("None of its servers answers.")
 	}
-	d.take(ctx, sourceRedis, "The running server was not asked, so only its configuration is taken over: ", err, func(s *sentinel.Store) { s.Server = answers })
+	d.take(ctx, sourceRedis, "The running server was not asked, so only its configuration is taken over: ", err, func(s *standby.Store) { s.Server = answers })
 }
 
 // findSelected finds the labels by which the workload and its Service select.
@@ -109,15 +109,15 @@ func (d *drawing) findSelected(ctx context.Context) {
 			}
 		}
 	}
-	d.take(ctx, evidence.FileServices, "Whether the Service selects the copy's pods, too, is not known: ", err, func(*sentinel.Store) {})
-	d.take(ctx, "", "", nil, func(s *sentinel.Store) { s.Selected = slices.Sorted(maps.Keys(selected)) })
+	d.take(ctx, evidence.FileServices, "Whether the Service selects the copy's pods, too, is not known: ", err, func(*standby.Store) {})
+	d.take(ctx, "", "", nil, func(s *standby.Store) { s.Selected = slices.Sorted(maps.Keys(selected)) })
 }
 
 func (d *drawing) findPolicies(ctx context.Context) {
 	ctx, cancel := d.limited(ctx)
 	defer cancel()
 	list, err := d.cluster.Clients.NetworkingV1().NetworkPolicies(d.target.Namespace).List(ctx, metav1.ListOptions{Limit: maxListed})
-	d.take(ctx, sourcePolicies, "Whether a NetworkPolicy keeps the pods apart is not known: ", err, func(s *sentinel.Store) {
+	d.take(ctx, sourcePolicies, "Whether a NetworkPolicy keeps the pods apart is not known: ", err, func(s *standby.Store) {
 		s.Policies = policiesOn(list.Items, s.Pod.Labels)
 	})
 }
@@ -135,7 +135,7 @@ func policiesOn(all []networkingv1.NetworkPolicy, of labels.Set) (found []networ
 
 func (d *drawing) countNodes(ctx context.Context) {
 	list, err := d.listNodes(ctx)
-	d.take(ctx, evidence.FileNodes, "How many nodes there are is not known: ", err, func(s *sentinel.Store) {
+	d.take(ctx, evidence.FileNodes, "How many nodes there are is not known: ", err, func(s *standby.Store) {
 		s.Nodes = 0
 		for _, node := range list.Items {
 			ready := slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
@@ -154,7 +154,7 @@ func (d *drawing) findSecret(ctx context.Context) {
 	if err == nil {
 		err = found.shownErr
 	}
-	d.take(ctx, sourceSecret, "Whether the Secret is there is not known: ", err, func(s *sentinel.Store) {
+	d.take(ctx, sourceSecret, "Whether the Secret is there is not known: ", err, func(s *standby.Store) {
 		if found.shown == nil {
 			s.Notes = append(s.Notes, fmt.Sprintf("There is no Secret %s: create it before you apply this.", d.target.Secret))
 		} else if _, ok := found.shown.Data[d.target.SecretKey]; !ok {
@@ -175,7 +175,7 @@ func (d *drawing) readConf(ctx context.Context) {
 		words = words[1:]
 	}
 	options := optionsOf(words)
-	d.take(ctx, evidence.FileConfigMaps, "Its configuration is not known, so only what the running server says is taken over: ", err, func(s *sentinel.Store) {
+	d.take(ctx, evidence.FileConfigMaps, "Its configuration is not known, so only what the running server says is taken over: ", err, func(s *standby.Store) {
 		s.Conf, s.Options = redisconf.Redact(conf), options
 	})
 	if d.store.Dir = d.store.Server.Settings["dir"]; d.store.Dir != "" || err != nil {
@@ -211,6 +211,6 @@ func (d *drawing) findClaim(ctx context.Context) {
 		if err == nil && claim == nil {
 			err = errors.New("there is no claim " + volume.PersistentVolumeClaim.ClaimName)
 		}
-		d.take(ctx, evidence.FileClaims, "The size and the class of its claim are not known: ", err, func(s *sentinel.Store) { s.Claim = claim.Spec.DeepCopy() })
+		d.take(ctx, evidence.FileClaims, "The size and the class of its claim are not known: ", err, func(s *standby.Store) { s.Claim = claim.Spec.DeepCopy() })
 	}
 }

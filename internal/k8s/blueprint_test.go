@@ -13,7 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"redis-session-bot/internal/sentinel"
+	"redis-session-bot/internal/standby"
 )
 
 // TestBlueprintIsNoSecret: a store with canaries all over gives manifests with
@@ -38,7 +38,7 @@ func TestBlueprintIsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := sentinel.Make(store)
+	made, err := standby.Make(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestDryRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := sentinel.Make(store)
+	made, err := standby.Make(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestDryRun(t *testing.T) {
 			_, _ = w.Write([]byte(`{"kind":"ConfigMap","apiVersion":"v1"}`))
 		}
 	}
-	want := sentinel.Tried{Accepted: []string{"ConfigMap/redis-session-ha-config"}, There: []string{"Service/redis-session-ha"}, Refused: []string{"StatefulSet/redis-session-ha: spec is wrong"},
+	want := standby.Tried{Accepted: []string{"ConfigMap/redis-session-ha-config"}, There: []string{"Service/redis-session-ha"}, Refused: []string{"StatefulSet/redis-session-ha: spec is wrong"},
 		Missing: `The bot may not create poddisruptionbudgets.policy. Add to its Role in ns: {apiGroups: ["policy"], resources: [poddisruptionbudgets], verbs: [create]}.`}
 	if diff := cmp.Diff(want, cluster.DryRun(t.Context(), testTarget, made.Objects)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -19,7 +19,7 @@ import (
 	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
-	"redis-session-bot/internal/sentinel"
+	"redis-session-bot/internal/standby"
 )
 
 // userAgent is how the bot shows in the API server's audit log.
@@ -186,19 +186,19 @@ func (c *Clusters) Audit(ctx context.Context, target evidence.Target) (audit.Fac
 }
 
 // Blueprint reads in the target's cluster.
-func (c *Clusters) Blueprint(ctx context.Context, target evidence.Target) (sentinel.Store, error) {
+func (c *Clusters) Blueprint(ctx context.Context, target evidence.Target) (standby.Store, error) {
 	cluster, err := c.Cluster(target.Context)
 	if err != nil {
-		return sentinel.Store{}, err
+		return standby.Store{}, err
 	}
 	return cluster.Blueprint(ctx, target)
 }
 
 // DryRun asks the target's cluster.
-func (c *Clusters) DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) (sentinel.Tried, error) {
+func (c *Clusters) DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) (standby.Tried, error) {
 	cluster, err := c.Cluster(target.Context)
 	if err != nil {
-		return sentinel.Tried{}, err
+		return standby.Tried{}, err
 	}
 	return cluster.DryRun(ctx, target, objects), nil
 }

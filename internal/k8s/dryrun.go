@@ -14,13 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"redis-session-bot/internal/evidence"
-	"redis-session-bot/internal/sentinel"
+	"redis-session-bot/internal/standby"
 )
 
 // DryRun lets the API server look at objects of the target's namespace as if
 // they were created. Nothing is created.
-func (c *Cluster) DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) sentinel.Tried {
-	var tried sentinel.Tried
+func (c *Cluster) DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) standby.Tried {
+	var tried standby.Tried
 	var missing []permission
 	redactor := c.redactor(ctx, target)
 	for _, object := range objects {

@@ -154,7 +154,7 @@ func (l *look) reachable(ctx context.Context) error {
 // isForbidden knows, too, what is left of a refusal when a stream was asked
 // for: its text.
 func isForbidden(err error) bool {
-	return apierrors.IsForbidden(err) || strings.Contains(err.Error(), " is forbidden: User ")
+	return err != nil && (apierrors.IsForbidden(err) || strings.Contains(err.Error(), " is forbidden: User "))
 }
 
 // answered reports whether an error is the API server's own answer.

@@ -244,7 +244,7 @@ func (c *Cluster) workloadNamed(ctx context.Context, target evidence.Target, nam
 	}
 	set, err := c.Clients.AppsV1().StatefulSets(target.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, refuse("There is no Deployment and no StatefulSet %s in %s.", name, target.Namespace)
+		return nil, noWorkload(target.Namespace, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read statefulset %s: %w", name, err)

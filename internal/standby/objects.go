@@ -1,4 +1,4 @@
-package sentinel
+package standby
 
 import (
 	_ "embed" // the scripts are files, so that a shell's own tools can read them

@@ -1,4 +1,4 @@
-package sentinel
+package standby
 
 import (
 	"fmt"

@@ -1,19 +1,16 @@
-package sentinel
+package standby
 
 import (
 	"cmp"
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"redis-session-bot/internal/evidence"
 )
 
 // The names within a pod.
@@ -216,40 +213,4 @@ func firstPod(set *appsv1.StatefulSet) *corev1.Pod {
 			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name + "-" + pod.Name}}})
 	}
 	return pod
-}
-
-// inALine says what one pod's Redis is.
-func (m *maker) inALine(set *appsv1.StatefulSet) string {
-	words := []string{m.container.Image}
-	if limit, ok := m.container.Resources.Limits[corev1.ResourceMemory]; ok {
-		words = append(words, "limit "+limit.String())
-	}
-	if most := m.Server.Settings["maxmemory"]; most != "" && most != "0" {
-		words = append(words, "maxmemory "+amount("maxmemory", most))
-	}
-	claim := set.Spec.VolumeClaimTemplates[0].Spec
-	volume := "claim of " + evidence.Bytes(claim.Resources.Requests.Storage().Value())
-	if claim.StorageClassName != nil {
-		volume += " of class " + *claim.StorageClassName
-	}
-	return strings.Join(append(words, volume), ", ")
-}
-
-// passwordVariable is what the live container calls the password; "" where it
-// has it from elsewhere.
-func (m *maker) passwordVariable() string {
-	for _, variable := range m.container.Env {
-		if ref := variable.ValueFrom; ref != nil && ref.SecretKeyRef != nil && ref.SecretKeyRef.Name == m.Target.Secret && ref.SecretKeyRef.Key == m.Target.SecretKey {
-			return variable.Name
-		}
-	}
-	return ""
-}
-
-// copyCommand copies every session with its expiry from a pod of the live store
-// to the copy's first master. What is there already is written anew.
-func (m *maker) copyCommand() string {
-	variable := cmp.Or(m.passwordVariable(), "REDIS_PASSWORD")
-	return fmt.Sprintf(`export REDISCLI_AUTH="$%s"; %s -p %d --scan | xargs -r -n 100 %s -p %d migrate %s %d "" 0 5000 copy replace auth "$%s" keys`,
-		variable, m.client, m.port, m.client, m.port, m.host(0), m.port, variable)
 }

@@ -1,10 +1,10 @@
-// Package sentinel writes the manifests of a highly available copy of a live
+// Package standby writes the manifests of a highly available copy of a live
 // store: three Redis that replicate, and three Sentinels that choose the master.
 //
 // It is pure: package k8s reads the Store, and nothing here asks a cluster or
 // applies anything. Nothing secret is in the Store, and so in no manifest: the
 // password is named by its Secret.
-package sentinel
+package standby
 
 import (
 	"fmt"
@@ -52,18 +52,17 @@ const (
 
 // Manifests are the copy, and what people need to know to use it.
 type Manifests struct {
-	Target    evidence.Target
-	At        time.Time
-	Name      string           // of the StatefulSet and of the headless Service
-	Objects   []runtime.Object // in the order in which they are applied
-	Pod       *corev1.Pod      // the first pod as the StatefulSet makes it, for a dry run
-	Master    string           // the name by which Sentinels know the master
-	Hosts     []string         // of the pods
-	Port      int32
-	Container string   // one pod's Redis, in a line: image, limit, maxmemory, volume
-	Copy      string   // a command that copies the sessions, for a shell in a pod of the live store
-	Password  bool     // that shell has the password in its environment
-	Notes     []string // what is not as it is in the live store, one sentence each
+	Target   evidence.Target
+	At       time.Time
+	Name     string           // of the StatefulSet and of the headless Service
+	Title    string           // of the file
+	Objects  []runtime.Object // in the order in which they are applied
+	Pod      *corev1.Pod      // the first pod as the StatefulSet makes it, for a dry run
+	Master   string           // the name by which Sentinels know the master
+	Hosts    []string         // of the pods
+	Is       string           // what the copy is, as people are told
+	Sections []Section        // what is to be done to use it, and what it is not
+	Notes    []string         // what is not as it is in the live store, one sentence each
 }
 
 // Refusal is why there are no manifests for a store, as a sentence for people.
@@ -83,11 +82,12 @@ func Make(s Store) (Manifests, error) {
 	for _, policy := range m.policies() {
 		objects = append(objects, policy)
 	}
-	made := Manifests{Target: s.Target, At: s.At, Name: m.name, Objects: append(objects, set), Pod: firstPod(set), Master: s.Target.Workload, Port: m.port,
-		Container: m.inALine(set), Copy: m.copyCommand(), Password: m.passwordVariable() != "", Notes: append(m.notes, s.Notes...)}
+	made := Manifests{Target: s.Target, At: s.At, Name: m.name, Title: "Redis with Sentinel for " + s.Target.String(), Objects: append(objects, set), Pod: firstPod(set),
+		Master: s.Target.Workload, Is: m.is(set), Notes: append(m.notes, s.Notes...)}
 	for n := range Pods {
 		made.Hosts = append(made.Hosts, m.host(n))
 	}
+	made.Sections = m.sections(made.Hosts)
 	return made, nil
 }
 

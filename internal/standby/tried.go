@@ -1,4 +1,4 @@
-package sentinel
+package standby
 
 // Tried is what the API server said to a server-side dry run of manifests.
 type Tried struct {
