@@ -32,6 +32,7 @@ func replicasChange() change {
 			return nil
 		},
 		resolve: asIs,
+		needs:   asksWhoScales,
 		about:   workloadIn,
 		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			return editReplicas(target, object, args)

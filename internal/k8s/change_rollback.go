@@ -39,8 +39,8 @@ func rollBackChange() change {
 		},
 		resolve: resolveRollBack,
 		about:   theWorkload,
-		needs: func(evidence.Target) []permission {
-			return slices.Concat(allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"))
+		needs: func(target evidence.Target) []permission { // an earlier revision may have other limits
+			return slices.Concat(allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"), asksWhoSizes(target))
 		},
 		edit: editRollBack,
 	}

@@ -28,6 +28,7 @@ type planner struct {
 	redactor *objectRedactor
 	drafts   []*draft // in the order in which they were named first
 	courses  []incident.Write
+	scaled   []changed // the workloads that courses stop and start
 	parts    int
 	warnings []string
 	cautions []string
@@ -75,6 +76,7 @@ func (c *Cluster) prepare(ctx context.Context, wanted incident.Wanted, may func(
 	}
 	p.warnings = append(p.warnings, untold...)
 	writes = p.foresee(ctx, writes)
+	p.warnings = append(p.warnings, p.owned(ctx, writes)...)
 	return incident.Prepared{Writes: writes, Warnings: p.warnings, Cautions: p.cautions, Holds: p.holds}, nil
 }
 
@@ -276,7 +278,6 @@ func (p *planner) writeOf(ctx context.Context, d *draft) (incident.Write, error)
 			undoable, write.NoUndo = false, e.noUndo
 		}
 	}
-	p.warnings = append(p.warnings, owners(d.base)...)
 	write.Title, write.Kubectl = p.redactor.Text(strings.Join(titles, "; ")), p.redactor.Text(strings.Join(commands, " && "))
 	if undoable {
 		for i := len(d.edits) - 1; i >= 0; i-- { // the last edit is put back first

@@ -218,7 +218,7 @@ func readsVolume(target evidence.Target) []permission {
 // worksOnVolume is what a course needs that stops the store, works on its
 // volume in a pod of its own, and starts it again.
 func worksOnVolume(target evidence.Target) []permission {
-	return slices.Concat(readsVolume(target), allow("list", "pods"),
+	return slices.Concat(readsVolume(target), asksWhoScales(target), allow("list", "pods"),
 		allow("get update", "deployments.apps", target.Workload), allow("get update", "statefulsets.apps", target.Workload))
 }
 
