@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/k8s"
@@ -64,7 +65,7 @@ var trapTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func load(t *testing.T) *runbook.Runbook {
 	t.Helper()
-	vocabulary := runbook.Vocabulary{Checks: map[string][]string{}, Changes: k8s.Changes()}
+	vocabulary := runbook.Vocabulary{Audits: []string{audit.Redis}, Checks: map[string][]string{}, Changes: k8s.Changes()}
 	for _, check := range checks.All() {
 		vocabulary.Checks[check.Name] = check.Fields
 	}

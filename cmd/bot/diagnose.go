@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"redis-session-bot/internal/checks"
@@ -56,14 +57,19 @@ configuration, 3 the evidence could not be collected.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	o.flags(flags)
+	flags.StringVar(&o.from, "from", "", "judge the bundle in this folder; ask no cluster")
+	flags.StringVar(&o.save, "save", "", "save what was read as a bundle in this new folder, secrets redacted")
+	return cmd
+}
+
+// flags are those that choose a target.
+func (o *diagnoseOptions) flags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the target (default: the configured one)")
 	flags.StringVar(&o.workload, "workload", "", "Deployment or StatefulSet of the target")
 	flags.StringVar(&o.context, "context", "", "kubeconfig context")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file")
 	flags.StringVar(&o.runbook, "runbook", "", "runbook document (default: the configured one)")
-	flags.StringVar(&o.from, "from", "", "judge the bundle in this folder; ask no cluster")
-	flags.StringVar(&o.save, "save", "", "save what was read as a bundle in this new folder, secrets redacted")
-	return cmd
 }
 
 func diagnose(ctx context.Context, c config.Config, o diagnoseOptions, out io.Writer) error {
@@ -117,9 +123,7 @@ func printDiagnosis(out io.Writer, book *runbook.Runbook, s *incident.Service, d
 		}
 	} else {
 		handler := &commands.Handler{Incidents: s, Command: book.Command}
-		file, isFile := out.(*os.File)
-		t := terminal.Terminal{Out: out, Colour: isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
-		t.Draw(handler.Diagnosis(d.Incident))
+		terminalOn(out).Draw(handler.Diagnosis(d.Incident))
 	}
 	if terminal.Healthy(book, d.Incident.Verdict) {
 		return nil
@@ -182,6 +186,12 @@ func progressTo(f *os.File) func(incident.Step) {
 	return func(step incident.Step) {
 		fmt.Fprintf(f, "%-24s %s, %.1f s\n", step.Title, step.Status, step.Took.Seconds())
 	}
+}
+
+// terminalOn draws on a stream, in colour where somebody looks at it.
+func terminalOn(out io.Writer) terminal.Terminal {
+	file, isFile := out.(*os.File)
+	return terminal.Terminal{Out: out, Colour: isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
 }
 
 // nobody may change anything from this command.

@@ -19,7 +19,6 @@ import (
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/runbook"
 	"redis-session-bot/internal/store/memory"
-	"redis-session-bot/internal/terminal"
 )
 
 // fixOptions are the flags of what may change the cluster from a terminal.
@@ -31,11 +30,7 @@ type fixOptions struct {
 }
 
 func (o *fixOptions) flags(flags *pflag.FlagSet) {
-	flags.StringVarP(&o.on.namespace, "namespace", "n", "", "namespace of the target (default: the configured one)")
-	flags.StringVar(&o.on.workload, "workload", "", "Deployment or StatefulSet of the target")
-	flags.StringVar(&o.on.context, "context", "", "kubeconfig context")
-	flags.StringVar(&o.on.kubeconfig, "kubeconfig", "", "kubeconfig file")
-	flags.StringVar(&o.on.runbook, "runbook", "", "runbook document (default: the configured one)")
+	o.on.flags(flags)
 	flags.StringToStringVar(&o.set, "set", nil, "value of the fix, as name=value")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "apply without asking; refused where data is lost")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "show the plan and end")
@@ -178,10 +173,8 @@ func (o *fixOptions) repair(cmd *cobra.Command, c config.Config, book *runbook.R
 	}
 	// What is begun is ended, also after Ctrl-C: a write is not left without its word.
 	s := service(context.WithoutCancel(cmd.Context()), c, clusters(c.Kubeconfig), book, &memory.Store{}, owner{actor}, slog.New(slog.DiscardHandler))
-	out := cmd.OutOrStdout()
-	written, isFile := out.(*os.File)
 	r := newRepair(s, book, target, actor)
-	r.out = terminal.Terminal{Out: out, Colour: isFile && term.IsTerminal(int(written.Fd())) && os.Getenv("NO_COLOR") == ""}
+	r.out = terminalOn(cmd.OutOrStdout())
 	r.in, r.yes, r.dryRun = cmd.InOrStdin(), o.yes, o.dryRun
 	r.asks = interactive(cmd.InOrStdin())
 	return r, nil

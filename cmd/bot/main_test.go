@@ -44,6 +44,14 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("# no front matter\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	queue := filepath.Join(t.TempDir(), "queue.md")
+	written, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(queue, append(example.FindSubmatch(written)[1], '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	badConfig := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(badConfig, []byte("slak: 1\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -72,6 +80,12 @@ func TestExitCodes(t *testing.T) {
 		"an unknown command":         {[]string{"dance"}, exitUsage},
 		"the version":                {[]string{"--version"}, 0},
 		"a bundle saved elsewhere":   {[]string{"diagnose", "--from", bundle, "--save", filepath.Join(t.TempDir(), "copy")}, 0},
+		"no store to audit":          {[]string{"audit", "--kubeconfig", nothing}, exitNoCluster},
+		"an audit elsewhere":         {[]string{"audit", "moon"}, exitUsage},
+		"an audit in YAML":           {[]string{"audit", "-o", "yaml"}, exitUsage},
+		"an audit of a queue":        {[]string{"audit", "--runbook", queue}, exitUsage},
+		"no store to copy":           {[]string{"ha", "--kubeconfig", nothing}, exitNoCluster},
+		"a copy of a queue":          {[]string{"ha", "--runbook", queue}, exitUsage},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

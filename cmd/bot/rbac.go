@@ -13,6 +13,7 @@ import (
 func rbacCommand(file *string) *cobra.Command {
 	var o diagnoseOptions
 	account := ""
+	var extra k8s.Extra
 	cmd := &cobra.Command{
 		Use:   "rbac [TARGET]",
 		Short: "Print the least Role that the bot needs for its runbook",
@@ -46,7 +47,7 @@ Exit code: 0 printed, 2 bad usage or configuration.`,
 				}
 				targets = []evidence.Target{one}
 			}
-			manifests, err := k8s.RBAC(book, targets, k8s.Account{Namespace: namespace, Name: name})
+			manifests, err := k8s.RBAC(book, targets, k8s.Account{Namespace: namespace, Name: name}, extra)
 			if err != nil {
 				return err
 			}
@@ -55,6 +56,7 @@ Exit code: 0 printed, 2 bad usage or configuration.`,
 		},
 	}
 	cmd.Flags().StringVar(&account, "service-account", "redis-session-bot/redis-session-bot", "ServiceAccount that the bot runs as, as NAMESPACE/NAME")
+	cmd.Flags().BoolVar(&extra.DryRun, "dry-run-of-ha", false, "also grant create on what bot ha writes, so that it can try it in a dry run; it creates none of it")
 	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "", "namespace of the target (default: the configured one)")
 	cmd.Flags().StringVar(&o.workload, "workload", "", "Deployment or StatefulSet of the target")
 	cmd.Flags().StringVar(&o.runbook, "runbook", "", "runbook document (default: the configured one)")

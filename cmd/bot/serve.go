@@ -97,6 +97,9 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	incidents.Cluster = telemetry.Cluster{Cluster: incidents.Cluster, Telemetry: metrics}
 	handler := &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Approvers: c.Roles.Approvers, Log: log}
+	if recorded == nil {
+		handler.Stores = live
+	}
 	app.Handler = telemetry.Handler{Handler: handler, Telemetry: metrics}
 	app.Incidents = incidents
 	if err := incidents.Recover(ctx); err != nil {

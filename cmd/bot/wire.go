@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/config"
 	"redis-session-bot/internal/evidence"
@@ -20,7 +21,7 @@ import (
 
 // vocabulary is what a runbook may name: the checks and the changes that exist.
 func vocabulary() runbook.Vocabulary {
-	v := runbook.Vocabulary{Checks: map[string][]string{}, Changes: k8s.Changes()}
+	v := runbook.Vocabulary{Audits: []string{audit.Redis}, Checks: map[string][]string{}, Changes: k8s.Changes()}
 	for _, check := range checks.All() {
 		v.Checks[check.Name] = check.Fields
 	}

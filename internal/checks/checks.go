@@ -46,10 +46,11 @@ func (r Reading) Status() Status {
 	if len(r.Findings) == 0 {
 		return Unknown
 	}
-	return slices.MaxFunc(r.Findings, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) }).Severity
+	return slices.MaxFunc(r.Findings, func(a, b Finding) int { return a.Severity.Rank() - b.Severity.Rank() }).Severity
 }
 
-func rank(s Status) int {
+// Rank is how much an outcome matters: the gravest has the greatest.
+func (s Status) Rank() int {
 	return slices.Index([]Status{OK, Unknown, Warn, Fail}, s)
 }
 
@@ -96,7 +97,7 @@ func (r *reading) unknown(e evidence.Evidence, field, object string) bool {
 
 // done sorts the findings and makes the summary of the worst, unless given.
 func (r *reading) done(summary, raw string) Reading {
-	slices.SortStableFunc(r.findings, func(a, b Finding) int { return rank(b.Severity) - rank(a.Severity) })
+	slices.SortStableFunc(r.findings, func(a, b Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
 	if summary == "" && len(r.findings) > 0 {
 		summary = r.findings[0].Summary
 	}
@@ -119,14 +120,8 @@ func ago(at, then time.Time) string {
 		return "at an unknown time"
 	case d < time.Second:
 		return "just now"
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	return evidence.Age(d) + " ago"
 }
 
 // cut shortens a line to n runes.

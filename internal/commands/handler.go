@@ -18,6 +18,7 @@ import (
 // Handler turns requests into calls on incidents.
 type Handler struct {
 	Incidents *incident.Service
+	Stores    Stores            // nil: no store can be audited
 	Command   string            // name of the slash command, without the slash
 	Targets   []evidence.Target // the first is the default
 	Approvers []string          // who may apply a plan, as config names them
@@ -32,14 +33,14 @@ type verb struct {
 }
 
 func (h *Handler) verbs() []verb {
-	return []verb{
+	return append([]verb{
 		{"diagnose", "walk the runbook's diagnosis (`diagnose TARGET` for another target)", h.diagnose},
 		{"escalate", "page people now; what they are told is asked first (`escalate INC-7` for another incident)", h.escalateWord},
 		{"hold", "keep pages from going out by themselves: `hold 30m REASON`; `hold end` ends it", h.holdWord},
 		{"respond", "invoke incident response, once for an incident", h.respondWord},
 		{"status", "what is open, and where it stands", h.status},
 		{"help", "this text", h.help},
-	}
+	}, h.storeVerbs()...)
 }
 
 // Handle answers one request. What a request sets going shows in the

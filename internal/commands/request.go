@@ -19,8 +19,9 @@ type Request struct {
 
 // Reply is the direct answer; what changes in an incident shows by itself.
 type Reply struct {
-	Whisper *View // only to the person who asked; nil for nothing
-	Form    *Form // asked back; nil for nothing
+	Whisper *View    // only to the person who asked; nil for nothing
+	Post    *Message // to everybody where it was asked, once, with its files; nil for nothing
+	Form    *Form    // asked back; nil for nothing
 	// Wrong is what does not fit in the answers of a Form, by input; "" is for
 	// all of them together. The Form stays open then.
 	Wrong map[string]string

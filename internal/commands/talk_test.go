@@ -306,6 +306,11 @@ func replied(reply commands.Reply) string {
 	if reply.Whisper != nil {
 		b.WriteString(printed([]commands.Message{{Key: "whisper", View: *reply.Whisper}}))
 	}
+	if reply.Post != nil {
+		message := *reply.Post
+		message.Key = "post"
+		b.WriteString(printed([]commands.Message{message}))
+	}
 	if form := reply.Form; form != nil {
 		b.WriteString(printed([]commands.Message{{Key: "form " + form.ID + " " + form.Value, View: commands.View{Summary: form.Title, Parts: form.Parts}}}))
 		for _, input := range form.Inputs {

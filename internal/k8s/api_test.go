@@ -26,6 +26,7 @@ type api struct {
 	texts     map[string]string // path -> text, for logs; "?previous" after it for the run before
 	forbidden []string          // parts of paths
 	silent    []string          // parts of paths that never answer
+	create    http.HandlerFunc  // answers what is created; nil: nothing is
 
 	mu    sync.Mutex
 	asked []string
@@ -69,6 +70,10 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, stop <-chan struct{}
 	}
 	if slices.ContainsFunc(a.forbidden, within) {
 		status(w, http.StatusForbidden, metav1.StatusReasonForbidden, r.URL.Path+" is forbidden")
+		return
+	}
+	if r.Method == http.MethodPost && a.create != nil {
+		a.create(w, r)
 		return
 	}
 	path := r.URL.Path

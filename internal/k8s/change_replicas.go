@@ -35,6 +35,7 @@ func replicasChange() change {
 			return nil
 		},
 		resolve: asIs,
+		needs:   asksWhoScales,
 		about:   workloadIn,
 		edit: func(ctx context.Context, c *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			if err := c.mayStop(ctx, target, object, args); err != nil {

@@ -27,6 +27,7 @@ func resourcesChange() change {
 		says:     "sets memory and CPU limits and requests of one container",
 		validate: validateResources,
 		resolve:  asIs,
+		needs:    asksWhoSizes,
 		about:    theWorkload,
 		edit: func(_ context.Context, _ *Cluster, target evidence.Target, object any, args json.RawMessage) (edited, error) {
 			return editResources(target, object, args)

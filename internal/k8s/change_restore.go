@@ -74,7 +74,9 @@ func restoreCourse(ctx context.Context, p *planner, args restoreArgs) ([]inciden
 		if *args.Replicas == replicasOf(place.workload) {
 			return nil, refuse("There is nothing to put back: %s was never made.", args.From)
 		}
-		p.warnings = append(p.warnings, owners(place.workload)...)
+		if err := p.scales(place.workload, *args.Replicas); err != nil {
+			return nil, err
+		}
 		start, err := p.scale(ctx, place.workload, *args.Replicas)
 		return []incident.Write{start}, err
 	}

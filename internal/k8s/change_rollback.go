@@ -39,8 +39,10 @@ func rollBackChange() change {
 		},
 		resolve: resolveRollBack,
 		about:   theWorkload,
-		needs:   readsHistory,
-		edit:    editRollBack,
+		needs: func(target evidence.Target) []permission { // an earlier revision may have other limits
+			return slices.Concat(readsHistory(target), asksWhoSizes(target))
+		},
+		edit: editRollBack,
 	}
 }
 

@@ -24,6 +24,10 @@ type Prober interface {
 	// of its own, which it removes again. It never returns the password.
 	Probe(ctx context.Context, dial func(ctx context.Context) (net.Conn, error), password string) evidence.Redis
 
+	// Inspect reads what a server says of itself, with the settings of these
+	// names; none that is a secret. It writes nothing.
+	Inspect(ctx context.Context, dial func(ctx context.Context) (net.Conn, error), password string, settings ...string) evidence.Server
+
 	// Config reads settings of the running server; none that is a secret.
 	Config(ctx context.Context, dial func(ctx context.Context) (net.Conn, error), password string, names ...string) (map[string]string, error)
 

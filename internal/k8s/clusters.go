@@ -9,14 +9,17 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	metrics "k8s.io/metrics/pkg/client/clientset/versioned"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/standby"
 )
 
 // userAgent is how the bot shows in the API server's audit log.
@@ -171,6 +174,33 @@ type closedLook struct{ err error }
 // Check returns why the cluster could not be opened.
 func (l closedLook) Check(context.Context, string) (evidence.Bundle, error) {
 	return evidence.Bundle{}, l.err
+}
+
+// Audit reads in the target's cluster.
+func (c *Clusters) Audit(ctx context.Context, target evidence.Target) (audit.Facts, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return audit.Facts{}, err
+	}
+	return cluster.Audit(ctx, target)
+}
+
+// Blueprint reads in the target's cluster.
+func (c *Clusters) Blueprint(ctx context.Context, target evidence.Target) (standby.Store, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return standby.Store{}, err
+	}
+	return cluster.Blueprint(ctx, target)
+}
+
+// DryRun asks the target's cluster.
+func (c *Clusters) DryRun(ctx context.Context, target evidence.Target, objects []runtime.Object) (standby.Tried, error) {
+	cluster, err := c.Cluster(target.Context)
+	if err != nil {
+		return standby.Tried{}, err
+	}
+	return cluster.DryRun(ctx, target, objects), nil
 }
 
 // Prepare prepares changes in the target's cluster.

@@ -62,6 +62,11 @@ func (l *look) Check(ctx context.Context, check string) (evidence.Bundle, error)
 	if run == nil {
 		return evidence.Bundle{}, fmt.Errorf("there is no check %q", check)
 	}
+	return l.read(ctx, check, l.noteApp, l.noteSecret, run)
+}
+
+// read notes the workload, its pods and what the parts read beside each other.
+func (l *look) read(ctx context.Context, check string, parts ...func(context.Context, *notes)) (evidence.Bundle, error) {
 	if err := l.reachable(ctx); err != nil {
 		return evidence.Bundle{}, err
 	}
@@ -69,11 +74,11 @@ func (l *look) Check(ctx context.Context, check string) (evidence.Bundle, error)
 		Meta:    evidence.Meta{At: l.cluster.Now(), Namespace: l.target.Namespace, Workload: l.target.Workload},
 		Missing: map[string]string{}}}
 	l.noteBase(ctx, n)
-	parallel(
-		func() { l.noteApp(ctx, n) },
-		func() { l.noteSecret(ctx, n) },
-		func() { run(ctx, n) },
-	)
+	var all []func()
+	for _, part := range parts {
+		all = append(all, func() { part(ctx, n) })
+	}
+	parallel(all...)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err := l.redact(ctx).bundle(&n.bundle); err != nil {

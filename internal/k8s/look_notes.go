@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/evidence"
 )
 
@@ -66,6 +67,11 @@ var permissions = map[string]struct{ verb, resource string }{
 	sourceReach:               {"create", "pods/exec"},
 	sourceRedis:               {"create", "pods/portforward"},
 	sourceSecret:              {"get", "secrets"},
+	sourcePolicies:            {"list", "networkpolicies.networking.k8s.io"},
+	audit.SourceServers:       {"create", "pods/portforward"},
+	audit.SourceBudgets:       {"list", "poddisruptionbudgets.policy"},
+	audit.SourceJobs:          {"list", "cronjobs.batch"},
+	audit.SourceBackup:        {"get", "persistentvolumeclaims"},
 }
 
 // Parts of a source that can be missing by themselves.
@@ -74,6 +80,8 @@ const (
 	sourceReach  = evidence.FileProbes + "#reach"
 	sourceRedis  = evidence.FileProbes + "#redis"
 	sourceSecret = "secret"
+
+	sourcePolicies = "networkpolicies"
 )
 
 // says is the sentence for people: why a source is not known, and what to do.
@@ -148,7 +156,7 @@ func (l *look) reachable(ctx context.Context) error {
 // isForbidden knows, too, what is left of a refusal when a stream was asked
 // for: its text.
 func isForbidden(err error) bool {
-	return apierrors.IsForbidden(err) || strings.Contains(err.Error(), " is forbidden: User ")
+	return err != nil && (apierrors.IsForbidden(err) || strings.Contains(err.Error(), " is forbidden: User "))
 }
 
 // answered reports whether an error is the API server's own answer.

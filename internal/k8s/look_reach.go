@@ -113,13 +113,7 @@ func (l *look) probeServers(ctx context.Context, n *notes) {
 		n.missing(sourceRedis, "No server was asked: no prober is configured.")
 		return
 	}
-	var asked []*corev1.Pod
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning && len(asked) < maxProbed {
-			asked = append(asked, pod)
-		}
-	}
+	asked := askable(pods.Items)
 	if len(asked) == 0 {
 		n.missing(sourceRedis, fmt.Sprintf("No server was asked: no pod of %s runs.", l.target.Workload))
 		return

@@ -131,6 +131,22 @@ func (w workloads) kind() string {
 	return ""
 }
 
+// noWorkload refuses what nothing can be done without.
+func noWorkload(namespace, name string) error {
+	return refuse("There is no Deployment and no StatefulSet %s in %s.", name, namespace)
+}
+
+// object is nil when the workload is not there.
+func (w workloads) object() any {
+	switch {
+	case w.deployment != nil:
+		return w.deployment
+	case w.statefulSet != nil:
+		return w.statefulSet
+	}
+	return nil
+}
+
 // template is nil when the workload is not there.
 func (w workloads) template() *corev1.PodTemplateSpec {
 	switch {

@@ -115,7 +115,12 @@ func (c *Cluster) mayWrite(ctx context.Context, target evidence.Target, writes [
 	if len(missing) == 0 {
 		return warnings, nil
 	}
-	return nil, refuse("The bot may not %s. Add to its Role in %s: %s.", lackingWords(missing), target.Namespace, rulesOf(missing))
+	return nil, refuse("%s", lackingSentence(target, missing))
+}
+
+// lackingSentence says what may not be done, and the rules to add.
+func lackingSentence(target evidence.Target, missing []permission) string {
+	return fmt.Sprintf("The bot may not %s. Add to its Role in %s: %s.", lackingWords(missing), target.Namespace, rulesOf(missing))
 }
 
 // may asks by a SelfSubjectAccessReview, which everybody who is logged in may.

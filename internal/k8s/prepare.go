@@ -28,12 +28,14 @@ type planner struct {
 	redactor *objectRedactor
 	drafts   []*draft // in the order in which they were named first
 	courses  []incident.Write
+	scaled   []changed // the workloads that courses stop and start
 	parts    int
 	warnings []string
 	cautions []string
 	holds    incident.Holds
 	read     []volumeReading
 	fromDisk bool // what is on the volume counts, not what is in memory
+	lists    bool // volumes are listed only: nothing is tried on a copy
 }
 
 // draft is one object while a plan is made: as it is, as it will be, and what
@@ -74,6 +76,7 @@ func (c *Cluster) prepare(ctx context.Context, wanted incident.Wanted, may func(
 	}
 	p.warnings = append(p.warnings, untold...)
 	writes = p.foresee(ctx, writes)
+	p.warnings = append(p.warnings, p.owned(ctx, writes)...)
 	return incident.Prepared{Writes: writes, Warnings: p.warnings, Cautions: p.cautions, Holds: p.holds}, nil
 }
 
@@ -246,7 +249,7 @@ func (c *Cluster) workloadNamed(ctx context.Context, target evidence.Target, nam
 	}
 	set, err := c.Clients.AppsV1().StatefulSets(target.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, refuse("There is no Deployment and no StatefulSet %s in %s.", name, target.Namespace)
+		return nil, noWorkload(target.Namespace, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read statefulset %s: %w", name, err)
@@ -278,7 +281,6 @@ func (p *planner) writeOf(ctx context.Context, d *draft) (incident.Write, error)
 			undoable, write.NoUndo = false, e.noUndo
 		}
 	}
-	p.warnings = append(p.warnings, owners(d.base)...)
 	write.Title, write.Kubectl = p.redactor.Text(strings.Join(titles, "; ")), p.redactor.Text(strings.Join(commands, " && "))
 	if undoable {
 		for i := len(d.edits) - 1; i >= 0; i-- { // the last edit is put back first

@@ -23,7 +23,7 @@ type Account struct{ Namespace, Name string }
 // RBAC is the least that the bot needs for these targets and this runbook, as
 // manifests: a Role and its RoleBinding in each target's namespace, and a
 // ClusterRole for what belongs to none. Each rule says by a comment what needs it.
-func RBAC(book *runbook.Runbook, targets []evidence.Target, account Account) ([]byte, error) {
+func RBAC(book *runbook.Runbook, targets []evidence.Target, account Account, extra Extra) ([]byte, error) {
 	var all []any
 	var whole []grounds
 	inNamespace := map[string][]grounds{}
@@ -32,7 +32,7 @@ func RBAC(book *runbook.Runbook, targets []evidence.Target, account Account) ([]
 		if !slices.Contains(namespaces, target.Namespace) {
 			namespaces = append(namespaces, target.Namespace)
 		}
-		for _, one := range groundsOf(book, target) {
+		for _, one := range append(groundsOf(book, target), extra.grounds(book)...) {
 			if one.cluster {
 				whole = append(whole, one)
 			} else {
@@ -79,6 +79,25 @@ func namespaceOf(object any) string {
 	return ""
 }
 
+// Extra is what the bot can do without.
+type Extra struct {
+	// DryRun lets it ask the API server about manifests that it has made. It
+	// takes the right to create them, which the bot does not use.
+	DryRun bool
+}
+
+func (e Extra) grounds(book *runbook.Runbook) (all []grounds) {
+	if !e.DryRun || book.Audit == "" {
+		return nil
+	}
+	for _, resource := range []string{"configmaps", "services", "pods", "poddisruptionbudgets.policy", "networkpolicies.networking.k8s.io", "statefulsets.apps"} {
+		for _, one := range allow("create", resource) {
+			all = append(all, grounds{one, "the dry run of ha"})
+		}
+	}
+	return all
+}
+
 // grounds are a permission, and what of the runbook needs it.
 type grounds struct {
 	permission
@@ -108,15 +127,39 @@ func groundsOf(book *runbook.Runbook, target evidence.Target) []grounds {
 			add("telling who made a change", announces())
 		}
 	}
+	if book.Audit != "" {
+		add("audit", auditPermissions(target))
+		add("ha", haPermissions(target))
+	}
 	return all
+}
+
+// storePermissions is what it takes to know the store and the password that its
+// clients have.
+func storePermissions(target evidence.Target) []permission {
+	return slices.Concat(
+		allow("list", "deployments.apps"), allow("get", "deployments.apps", target.Workload), allow("get", "statefulsets.apps", target.Workload),
+		allow("list", "pods"), named("get", "secrets", target.Secret), named("get", "configmaps", target.Config))
+}
+
+// auditPermissions is what an audit reads.
+func auditPermissions(target evidence.Target) []permission {
+	all := slices.Concat(storePermissions(target), opens("pods/portforward"), allow("list", "poddisruptionbudgets.policy"), allow("list", "cronjobs.batch"))
+	if target.Backup != "" {
+		all = append(all, readsVolume(target)...)
+	}
+	return all
+}
+
+// haPermissions is what is read of a store that manifests are made of.
+func haPermissions(target evidence.Target) []permission {
+	return slices.Concat(storePermissions(target), opens("pods/portforward"), named("get", "services", target.Service),
+		allow("get", "persistentvolumeclaims"), allow("list", "networkpolicies.networking.k8s.io"), clusterWide("list", "nodes"))
 }
 
 // checkPermissions is what a check reads.
 func checkPermissions(check string, target evidence.Target) []permission {
-	all := slices.Concat(
-		allow("list", "deployments.apps"), allow("get", "deployments.apps", target.Workload), allow("get", "statefulsets.apps", target.Workload),
-		allow("list", "pods"), named("get", "secrets", target.Secret), named("get", "configmaps", target.Config),
-		named("get", "deployments.apps", target.App))
+	all := slices.Concat(storePermissions(target), named("get", "deployments.apps", target.App))
 	switch check {
 	case CheckPods:
 		return slices.Concat(all, allow("list", "events"), allow("list", "replicasets.apps"), allow("list", "controllerrevisions.apps"),
@@ -177,7 +220,7 @@ func readsVolume(target evidence.Target) []permission {
 // worksOnVolume is what a course needs that stops the store, works on its
 // volume in a pod of its own, and starts it again.
 func worksOnVolume(target evidence.Target) []permission {
-	return slices.Concat(readsVolume(target), allow("list", "pods"),
+	return slices.Concat(readsVolume(target), asksWhoScales(target), allow("list", "pods"),
 		allow("get update", "deployments.apps", target.Workload), allow("get update", "statefulsets.apps", target.Workload))
 }
 

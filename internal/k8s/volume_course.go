@@ -65,7 +65,9 @@ func (p *planner) around(ctx context.Context, place dataPlace, s stopped) ([]inc
 		back = *s.replicas
 	}
 	undo := []runbook.Change{newChange(changeRestore, restoreArgs{From: p.backupName(), Replicas: &is, Undo: true})}
-	p.warnings = append(p.warnings, owners(place.workload)...)
+	if err := p.scales(place.workload, back); err != nil {
+		return nil, err
+	}
 	var writes []incident.Write
 	if is > 0 {
 		stop, err := p.scale(ctx, place.workload, 0)
@@ -101,6 +103,15 @@ func (p *planner) around(ctx context.Context, place dataPlace, s stopped) ([]inc
 	return append(writes, start), nil
 }
 
+// scales notes how many pods a course leaves: who else sets that is told once
+// for the whole of it.
+func (p *planner) scales(workload any, replicas int32) error {
+	want := deepCopy(workload)
+	_, err := editReplicas(p.target, want, newChange(changeReplicas, replicasArgs{Replicas: &replicas}).Args)
+	p.scaled = append(p.scaled, changed{base: workload, want: want})
+	return err
+}
+
 // scale is the write that sets the number of pods.
 func (p *planner) scale(ctx context.Context, workload any, replicas int32) (incident.Write, error) {
 	change := newChange(changeReplicas, replicasArgs{Replicas: &replicas})
@@ -109,9 +120,7 @@ func (p *planner) scale(ctx context.Context, workload any, replicas int32) (inci
 	if err != nil {
 		return incident.Write{}, err
 	}
-	said := len(p.warnings)
 	write, err := p.writeOf(ctx, &draft{name: theWorkload(p.target, nil), base: workload, want: want, changes: []runbook.Change{change}, edits: []edited{edit}})
-	p.warnings = p.warnings[:said] // who else owns the workload is said once for the course
 	write.Await, write.Awaited = awaitOf(want), refOf(workload)
 	return write, err
 }

@@ -74,6 +74,9 @@ func (p *planner) readVolume(ctx context.Context, conf *redisconf.File, backups 
 func (p *planner) readPlace(ctx context.Context, place dataPlace, backups bool) volumeState {
 	p.tell("reading what is on the volume " + place.claim + " …")
 	env := map[string]string{"BACKUPS": "list", "MOST": strconv.Itoa(maxCopyKB)}
+	if p.lists {
+		env["MOST"] = "0"
+	}
 	if backups {
 		env["BACKUPS"] = "try"
 	}

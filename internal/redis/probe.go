@@ -224,19 +224,17 @@ func readInfo(text string) (map[string]string, int64) {
 			continue
 		}
 		info[name] = value
-		if database, ok := strings.CutPrefix(name, "db"); ok {
-			if _, err := strconv.Atoi(database); err == nil {
-				keys += keysOf(value)
-			}
+		if isDatabase(name) {
+			keys += fieldOf(value, "keys")
 		}
 	}
 	return info, keys
 }
 
-// keysOf reads keys=N of a line of the keyspace section.
-func keysOf(line string) int64 {
+// fieldOf reads name=N of a line of the keyspace section.
+func fieldOf(line, name string) int64 {
 	for field := range strings.SplitSeq(line, ",") {
-		if number, ok := strings.CutPrefix(field, "keys="); ok {
+		if number, ok := strings.CutPrefix(field, name+"="); ok {
 			n, err := strconv.ParseInt(number, 10, 64)
 			if err == nil {
 				return n

@@ -39,6 +39,7 @@ func (l *loader) frontMatter() (body []byte, lines int) {
 		"severity":      words(&r.Severity),
 		"escalateAfter": duration(&r.EscalateAfter),
 		"target":        at(&target, structure(&r.Target)),
+		"audit":         l.audit(&r.Audit),
 	})
 	if whole {
 		l.lintFront(1+command, 1+target)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
@@ -20,7 +21,7 @@ import (
 // that no cluster's client is compiled into the fuzzing.
 func defaultBook(t testing.TB) *runbook.Runbook {
 	t.Helper()
-	vocabulary := runbook.Vocabulary{Checks: map[string][]string{}, Changes: map[string]func(json.RawMessage) error{}}
+	vocabulary := runbook.Vocabulary{Audits: []string{audit.Redis}, Checks: map[string][]string{}, Changes: map[string]func(json.RawMessage) error{}}
 	for _, check := range checks.All() {
 		vocabulary.Checks[check.Name] = check.Fields
 	}

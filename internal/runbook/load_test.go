@@ -11,6 +11,7 @@ import (
 // vocabulary knows two checks and two changes; tune refuses every argument.
 func vocabulary() runbook.Vocabulary {
 	return runbook.Vocabulary{
+		Audits: []string{"mailbox"},
 		Checks: map[string][]string{"pods": {"pods"}, "logs": {"logs"}},
 		Changes: map[string]func(json.RawMessage) error{
 			"restart": func(json.RawMessage) error { return nil },

@@ -21,6 +21,7 @@ type Runbook struct {
 	Severity      string
 	Target        evidence.Target // defaults; config adds to it
 	EscalateAfter time.Duration   // from the alert's start to the page
+	Audit         string          // kind of the target, by which it is audited; "" where it is not
 	Impact        string          // one or two sentences for people, from the document's Impact section
 	Steps         []Step
 	Scenarios     []Scenario
@@ -147,8 +148,10 @@ func (r *Runbook) Scenario(id string) (Scenario, bool) {
 
 // Vocabulary is what a document may name. Check names map to the evidence
 // fields that the check fills; change names map to a validator of their
-// arguments, given with every ${…} still in place.
+// arguments, given with every ${…} still in place. Audits are the kinds of
+// target that can be audited.
 type Vocabulary struct {
+	Audits  []string
 	Checks  map[string][]string
 	Changes map[string]func(args json.RawMessage) error
 }

@@ -192,6 +192,16 @@ func (l *loader) check(into *string) field {
 	}
 }
 
+func (l *loader) audit(into *string) field {
+	return func(node *yaml.Node) error {
+		if !slices.Contains(l.vocabulary.Audits, node.Value) {
+			return errorAt(node, didYouMean(node.Value, l.vocabulary.Audits), "a target of the kind %q cannot be audited", node.Value)
+		}
+		*into = node.Value
+		return nil
+	}
+}
+
 func (l *loader) sign(item *yaml.Node) (Sign, error) {
 	var sign Sign
 	weights := []string{string(Decisive), string(Strong), string(Weak), string(Against), string(Impossible)}

@@ -31,6 +31,7 @@ type handler struct {
 	panics  bool // the next drawing does
 	form    *commands.Form
 	wrong   map[string]string
+	post    *commands.Message
 }
 
 func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
@@ -47,7 +48,7 @@ func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
 		return commands.Reply{Form: h.form}
 	}
 	if h.whisper == "" {
-		return commands.Reply{}
+		return commands.Reply{Post: h.post}
 	}
 	view := commands.View{Summary: h.whisper, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: h.whisper}}}}}
 	return commands.Reply{Whisper: &view}

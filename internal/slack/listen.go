@@ -210,7 +210,8 @@ func (a *App) answer(ctx context.Context, r request) {
 // reply lets the handler answer, in a channel where it may.
 func (a *App) reply(ctx context.Context, r request) commands.Reply {
 	if says := a.channels.refusal(ctx, r.channel, r.channelName); says != "" {
-		return commands.Reply{Whisper: &commands.View{Summary: says, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: says}}}}}}
+		refused := plainView(says)
+		return commands.Reply{Whisper: &refused}
 	}
 	actor := incident.Actor{ID: r.user, Name: a.people.name(ctx, r.user), Team: r.team}
 	if own, err := a.people.bot(ctx); actor.Team == "" && err == nil {
@@ -225,11 +226,14 @@ func (a *App) deliver(ctx context.Context, r request, reply commands.Reply) {
 	if reply.Form != nil {
 		a.ask(ctx, r, *reply.Form)
 	}
+	if reply.Post != nil {
+		a.publish(ctx, r, *reply.Post)
+	}
 	if reply.Whisper != nil {
 		a.whisper(ctx, r, *reply.Whisper)
 	}
 	for _, says := range reply.Wrong {
-		a.whisper(ctx, r, commands.View{Summary: says, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: says}}}}})
+		a.whisper(ctx, r, plainView(says))
 	}
 }
 

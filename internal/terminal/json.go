@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/runbook"
@@ -69,10 +70,41 @@ func JSON(out io.Writer, book *runbook.Runbook, d incident.Diagnosis) error {
 		first := d.Incident.Verdict.Causes[0]
 		printed.Verdict = verdict{first.Scenario, first.Title, first.Confidence, strs(first.Because)}
 	}
+	return write(out, printed)
+}
+
+// report is the one object that `bot audit -o json` prints.
+type report struct {
+	Target string    `json:"target"`
+	At     time.Time `json:"at"`
+	OK     bool      `json:"ok"`
+	Points []point   `json:"points"`
+}
+
+type point struct {
+	ID     string        `json:"id"`
+	Title  string        `json:"title"`
+	Status checks.Status `json:"status"`
+	Says   string        `json:"says"`
+	Do     string        `json:"do"`
+	Proof  []string      `json:"proof"`
+}
+
+// AuditJSON writes a report as one object.
+func AuditJSON(out io.Writer, r audit.Report) error {
+	printed := report{Target: r.Target.String(), At: r.At, OK: r.OK()}
+	for _, p := range r.Points {
+		printed.Points = append(printed.Points, point{p.ID, p.Title, p.Status, p.Says, p.Do, strs(p.Proof)})
+	}
+	return write(out, printed)
+}
+
+// write prints one object as people read it, too.
+func write(out io.Writer, object any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(printed)
+	return encoder.Encode(object)
 }
 
 // strs makes null an empty list.

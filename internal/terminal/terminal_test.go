@@ -5,8 +5,12 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
+	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/commands"
+	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/terminal"
 )
 
@@ -62,5 +66,33 @@ func TestAskEndsWithItsContext(t *testing.T) {
 	defer never.Close()
 	if _, err := (terminal.Terminal{Out: io.Discard}).Ask(ctx, in, "Go on? "); err == nil {
 		t.Error("an interrupted question is answered")
+	}
+}
+
+func TestAuditJSON(t *testing.T) {
+	var out strings.Builder
+	report := audit.Report{Target: evidence.Target{Namespace: "ns", Workload: "store"}, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Points: []audit.Point{
+		{ID: audit.PointBudget, Title: "Disruption budget", Status: checks.Fail, Says: "0 of <2>", Do: "Create one."}}}
+	if err := terminal.AuditJSON(&out, report); err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+  "target": "ns/store",
+  "at": "2026-01-02T03:04:05Z",
+  "ok": false,
+  "points": [
+    {
+      "id": "budget",
+      "title": "Disruption budget",
+      "status": "fail",
+      "says": "0 of <2>",
+      "do": "Create one.",
+      "proof": []
+    }
+  ]
+}
+`
+	if out.String() != want {
+		t.Errorf("got %s", out.String())
 	}
 }

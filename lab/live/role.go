@@ -21,10 +21,10 @@ import (
 // Account is the ServiceAccount that the bot acts as in a patient's namespace.
 const Account = "redis-session-bot"
 
-// Grants are the manifests that `bot rbac` prints for the patient.
-func (p *Patient) Grants() []runtime.Object {
+// Grants are the manifests that `bot rbac` prints for the patient, with more arguments.
+func (p *Patient) Grants(args ...string) []runtime.Object {
 	p.T.Helper()
-	command := exec.CommandContext(p.T.Context(), p.Bot, "rbac", "-n", p.Namespace, "--service-account", p.Namespace+"/"+Account)
+	command := exec.CommandContext(p.T.Context(), p.Bot, append([]string{"rbac", "-n", p.Namespace, "--service-account", p.Namespace + "/" + Account}, args...)...)
 	command.Dir, command.Stderr = p.T.TempDir(), os.Stderr
 	output, err := command.Output()
 	if err != nil {

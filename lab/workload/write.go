@@ -14,8 +14,9 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// manager is who the cluster says wrote the healthy objects.
-const manager = "redis-session-lab"
+// manager is who the cluster says wrote the healthy objects: a person, by
+// kubectl apply --server-side, and no operator that would put them back.
+const manager = "kubectl"
 
 // apply writes an object by server-side apply: fields that others added stay.
 func (c *Copy) apply(ctx context.Context, object Object) error {

@@ -44,7 +44,7 @@ func (w *ward) grants() []runtime.Object {
 	w.T.Helper()
 	book, err := document(w, w.rows)
 	w.must(err)
-	manifests, err := k8s.RBAC(book, []evidence.Target{w.target}, k8s.Account{Namespace: w.Namespace, Name: live.Account})
+	manifests, err := k8s.RBAC(book, []evidence.Target{w.target}, k8s.Account{Namespace: w.Namespace, Name: live.Account}, k8s.Extra{})
 	w.must(err)
 	return w.Manifests(manifests)
 }

@@ -87,7 +87,7 @@ func (w *ward) say(args []string) string {
 
 // misses reports whether the bot says somewhere what it may not do. What it
 // writes it asks about when it makes a plan, and what it reads it mostly needs for
-// a diagnosis.
+// a diagnosis, for an audit or for manifests.
 func (w *ward) misses(g grant) (said string, missed bool) {
 	w.T.Helper()
 	if !w.without(g) {
@@ -96,7 +96,7 @@ func (w *ward) misses(g grant) (said string, missed bool) {
 	defer w.Grant(w.manifests)
 	asks := w.plans
 	if g.verb == "get" || g.verb == "list" || strings.Contains(g.resource, "/") {
-		asks = append([][]string{{"diagnose"}}, asks...)
+		asks = append([][]string{{"diagnose"}, {"audit"}, {"ha"}}, asks...)
 	}
 	for _, ask := range asks {
 		output := strings.Join(strings.Fields(w.say(ask)), " ")
