@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/workload"
@@ -115,6 +116,22 @@ func (p *Patient) Diagnose(args ...string) (d Diagnosis, code int, output string
 		}
 	}
 	return d, command.ProcessState.ExitCode(), output
+}
+
+// Becomes waits until the bot's verdict is that scenario.
+func (p *Patient) Becomes(scenario string, limit time.Duration) {
+	p.T.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		d, code, output := p.Diagnose()
+		if d.Verdict.Scenario == scenario {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.T.Fatalf("not within %s: %s. It is %q, exit %d\n%s", limit, scenario, d.Verdict.Scenario, code, output)
+		}
+		time.Sleep(time.Second) // people look again
+	}
 }
 
 // repoRoot is the folder of the bot's module.

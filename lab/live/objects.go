@@ -18,36 +18,50 @@ import (
 	"redis-session-bot/lab/workload"
 )
 
-// Objects is what a plan may change: the specs of both workloads and of the
-// Service, and the files of both ConfigMaps. What does not exist is nil.
+// Objects is what a plan may change in the patient's namespace: the specs of all
+// workloads and Services, and the files of all ConfigMaps.
 func (p *Patient) Objects() map[string]any {
 	p.T.Helper()
-	ctx := context.Background()
-	all := map[string]any{}
-	take := func(name string, content any, err error) {
-		if err != nil && !apierrors.IsNotFound(err) {
-			p.T.Fatal(err)
-		}
-		if err == nil {
-			all[name] = content
-		}
+	ctx, all, list := context.Background(), map[string]any{}, metav1.ListOptions{}
+	deployments, err := p.Copy.Clients.AppsV1().Deployments(p.Namespace).List(ctx, list)
+	if err != nil {
+		p.T.Fatal(err)
 	}
-	for _, name := range []string{workload.Redis, workload.Agent} {
-		deployment, err := p.Copy.Clients.AppsV1().Deployments(p.Namespace).Get(ctx, name, metav1.GetOptions{})
-		take("Deployment/"+name, deployment.Spec, err)
-		set, err := p.Copy.Clients.AppsV1().StatefulSets(p.Namespace).Get(ctx, name, metav1.GetOptions{})
-		take("StatefulSet/"+name, set.Spec, err)
-		service, err := p.Copy.Clients.CoreV1().Services(p.Namespace).Get(ctx, name, metav1.GetOptions{})
-		take("Service/"+name, service.Spec, err)
+	for _, one := range deployments.Items {
+		all["Deployment/"+one.Name] = one.Spec
 	}
-	maps, err := p.Copy.Clients.CoreV1().ConfigMaps(p.Namespace).List(ctx, metav1.ListOptions{})
+	sets, err := p.Copy.Clients.AppsV1().StatefulSets(p.Namespace).List(ctx, list)
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	for _, one := range sets.Items {
+		all["StatefulSet/"+one.Name] = one.Spec
+	}
+	services, err := p.Copy.Clients.CoreV1().Services(p.Namespace).List(ctx, list)
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	for _, one := range services.Items {
+		all["Service/"+one.Name] = one.Spec
+	}
+	maps, err := p.Copy.Clients.CoreV1().ConfigMaps(p.Namespace).List(ctx, list)
 	if err != nil {
 		p.T.Fatal(err)
 	}
 	for _, one := range maps.Items {
-		all[fmt.Sprintf("ConfigMap/%s", one.Name)] = one.Data
+		all["ConfigMap/"+one.Name] = one.Data
 	}
 	return all
+}
+
+// Password is the one in the Secret now; "" where there is none.
+func (p *Patient) Password() string {
+	p.T.Helper()
+	secret, err := p.Copy.Clients.CoreV1().Secrets(p.Namespace).Get(context.Background(), workload.Secrets, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		p.T.Fatal(err)
+	}
+	return strings.TrimSpace(string(secret.Data[workload.PasswordKey]))
 }
 
 // Settled is when the newest pod of either workload became ready.

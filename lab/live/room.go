@@ -236,6 +236,34 @@ func Words(b *strings.Builder, node any) {
 	}
 }
 
+// Typed are the command lines that the incident's message gives to people.
+func (r *Room) Typed() []string {
+	var lines []string
+	for _, m := range r.Messages("U_RESPONDER", r.Root) {
+		if m["ts"] == r.Root {
+			lines = append(lines, code(m["blocks"])...)
+		}
+	}
+	return lines
+}
+
+// code collects what is shown as code.
+func code(node any) []string {
+	var all []string
+	switch n := node.(type) {
+	case []any:
+		for _, child := range n {
+			all = append(all, code(child)...)
+		}
+	case map[string]any:
+		if style, ok := n["style"].(map[string]any); ok && style["code"] == true {
+			all = append(all, fmt.Sprint(n["text"]))
+		}
+		all = append(all, code(n["elements"])...)
+	}
+	return all
+}
+
 // Button is where a button stands.
 type Button struct{ Message, Block, Action, Value string }
 
