@@ -184,7 +184,13 @@ func (r *Room) Transcript(user string) string {
 // Diagnose types the command and finds the incident's message.
 func (r *Room) Diagnose(user string) {
 	r.T.Helper()
-	r.Command(user, "diagnose")
+	r.Opens(user, "diagnose")
+}
+
+// Opens types a command that opens an incident, and finds its message.
+func (r *Room) Opens(user, text string) {
+	r.T.Helper()
+	r.Command(user, text)
 	r.Until("the incident has a message", 15*time.Second, func() bool {
 		for _, m := range r.Messages(user, "") {
 			if m["blocks"] != nil && m["is_ephemeral"] != true {

@@ -71,7 +71,7 @@ func TestFixes(t *testing.T) {
 	}
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.fault+a.shape, b.fault+b.shape) })
 	t.Log("\n" + table(rows))
-	if *record && !t.Failed() {
+	if *record && !t.Failed() && len(rows) == tried { // a part of the table is none
 		if err := os.WriteFile(filepath.Join("..", "..", "..", "docs", "fixes.md"), []byte(document(rows)), 0o644); err != nil {
 			t.Error(err)
 		}
