@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -9,6 +10,9 @@ import (
 
 // defaultData is where the official image keeps its files.
 const defaultData = "/data"
+
+// plainPath matches what a shell takes as it stands: people type the path.
+var plainPath = regexp.MustCompile(`^/[\w./-]*$`)
 
 // readData finds the volume that the store's container keeps its files on: the
 // mount that is nearest above the folder that the configuration names.
@@ -29,7 +33,7 @@ func (r *reader) readData() {
 	data := &r.evidence.Workload.Data
 	for _, mount := range r.template.Spec.Containers[at].VolumeMounts {
 		above := strings.HasPrefix(dir+"/", strings.TrimSuffix(mount.MountPath, "/")+"/")
-		if above && len(mount.MountPath) > len(data.Path) {
+		if above && plainPath.MatchString(mount.MountPath) && len(mount.MountPath) > len(data.Path) {
 			*data = Data{Path: mount.MountPath, Volume: mount.Name, ReadOnly: mount.ReadOnly}
 		}
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // exceeded is what the API server says of a pod that a quota has no room for.
-var exceeded = regexp.MustCompile(`exceeded quota: ([^\s,]+), requested: (\S+), used: (\S+), limited: (\S+)`)
+// Names are taken only as it makes them: people type what is made of them.
+var exceeded = regexp.MustCompile(`exceeded quota: ([a-z0-9.-]+), requested: ([\w=,./-]+), used: ([\w=,./-]+), limited: ([\w=,./-]+)`)
 
 // readQuotas reads from the newest refusal which quota lacks how much.
 func (r *reader) readQuotas() {

@@ -3,6 +3,8 @@ package k8s
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +154,36 @@ func TestAContainerIsTakenOut(t *testing.T) {
 				t.Errorf("after the way back:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAPodThatServesByNow is not deleted any more; a duplicate that is ready is.
+func TestAPodThatServesByNow(t *testing.T) {
+	store := deploymentOf("store", specWith("redis-data", "redis"))
+	c := &Cluster{Clients: fake.NewSimpleClientset(store,
+		barePod("store-1", true, specWith("redis-data", "redis"), map[string]string{"app": "store"}),
+		barePod("copy", true, specWith("", "redis"), nil)), Now: time.Now}
+	for name, says := range map[string]string{"store-1": "pod store-1 has become ready since this plan was made", "copy": ""} {
+		err := c.stillBroken(t.Context(), storeTarget, incident.Write{Object: incident.Object{Name: name}, Base: "p-1"})
+		if got := fmt.Sprint(err); says == "" && err != nil || !strings.Contains(got, says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestSavePointsThatAreGone: a command that somebody was quicker with is not sent.
+func TestSavePointsThatAreGone(t *testing.T) {
+	spare := spareChange()
+	for points, want := range map[string]standing{
+		"3600 1 300 100": {},
+		"":               {there: true, changed: "store-1 has no save points any more"},
+	} {
+		got, err := spare.stands("store-1", evidence.Redis{}, map[string]string{savePoints: points}, nil)
+		if err != nil || got != want {
+			t.Errorf("%q: %+v, %v", points, got, err)
+		}
+	}
+	if !slices.Contains(spare.settings, savePoints) {
+		t.Errorf("it asks for %q", spare.settings)
 	}
 }

@@ -169,6 +169,14 @@ repeat
   n = n + #page[2]
 until page[1] == cursor and n < 0
 return n`
+	// reportScript takes the server and the script. Whoever ends that script ends
+	// the report, too: nobody wants it by day. A report that dies otherwise is made
+	// anew by its Job.
+	reportScript = `said=$(redis-cli -e -h "$1" EVAL "$2" 0 2>&1) && exit 0
+echo "$said"
+case $said in *"Script killed by user"*) exit 3 ;; esac
+exit 1`
+	scriptEnded = 3 // how reportScript ends then
 )
 
 // halfACore bounds the store, so that its endless script leaves the machine
@@ -193,11 +201,14 @@ func overloadedBlocked() fault {
 			if err != nil {
 				return err
 			}
-			template := otherClient(store, report, "redis-cli", "-e", "-h", workload.Redis, "EVAL", countWrong, "0")
+			template := otherClient(store, report, "sh", "-c", reportScript, report, workload.Redis, countWrong)
 			template.Spec.RestartPolicy = corev1.RestartPolicyNever
 			_, err = c.Clients.BatchV1().Jobs(c.Namespace).Create(ctx, &batchv1.Job{
 				ObjectMeta: metav1.ObjectMeta{Name: report, Labels: template.Labels},
-				Spec:       batchv1.JobSpec{Template: template, BackoffLimit: ptr.To[int32](0)}, // nobody wants the report by day
+				Spec: batchv1.JobSpec{Template: template, PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{{
+					Action:      batchv1.PodFailurePolicyActionFailJob,
+					OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: []int32{scriptEnded}},
+				}}}},
 			}, metav1.CreateOptions{FieldManager: installer})
 			if err != nil {
 				return fmt.Errorf("create job %s: %w", report, err)

@@ -40,8 +40,8 @@ func wards() []struct {
 		rows        []row
 	}{
 		{"objects", workload.Deployment, []row{editConfig(), setConfig(), setSelector(), setReplicas(), restart(), deletePods(), rotatePassword()}},
-		{"server", workload.Deployment, []row{keepData(), promote(), replicate(), killScript()}},
-		{"template", workload.Deployment, []row{setResources(), setProbe()}},
+		{"server", workload.Deployment, []row{keepData(), spareSnapshot(), promote(), replicate(), killScript()}},
+		{"template", workload.Deployment, []row{setResources(), setProbe(), dropContainer()}},
 		{"revisions", workload.Deployment, []row{rollBack(), replaceVolume()}},
 		{"repair", workload.StatefulSet, []row{repairAOF()}},
 		{"aside", workload.StatefulSet, []row{setDataAside()}},
@@ -100,6 +100,17 @@ func setResources() row {
 
 func setProbe() row {
 	return ofWorkload(workload.Redis, row{kind: "set-probe", args: always(`{container: redis, probe: liveness, periodSeconds: 11}`), state: objects})
+}
+
+func dropContainer() row {
+	const cache = "cache"
+	return ofWorkload(workload.Redis, row{kind: "drop-container", args: always(`{container: ` + cache + `}`), state: objects, once: func(w *ward) {
+		w.must(w.Copy.EditTemplate(w.T.Context(), somebody, "a container beside it", func(pod *corev1.PodTemplateSpec) {
+			pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: cache, Image: pod.Spec.Containers[0].Image, ImagePullPolicy: corev1.PullIfNotPresent,
+				Command: []string{"sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait"}})
+		}))
+		w.well()
+	}})
 }
 
 func rollBack() row {
@@ -233,6 +244,14 @@ func keepData() row {
 		drift: func(w *ward) { w.redis("CONFIG", "SET", "appendonly", "yes") },
 		names: func(w *ward) string { return "the append-only file of " + name(w) + " is on already" },
 		state: func(w *ward) any { return w.redis("CONFIG", "GET", "appendonly") }})
+}
+
+func spareSnapshot() row {
+	return ofServer(row{kind: "spare-snapshot", args: always(`{}`), counts: "config|set", stays: true,
+		ready: func(w *ward) { w.redis("CONFIG", "SET", "save", "3600 1") },
+		drift: func(w *ward) { w.redis("CONFIG", "SET", "save", "") },
+		names: func(w *ward) string { return name(w) + " has no save points any more" },
+		state: func(w *ward) any { return w.redis("CONFIG", "GET", "save") }})
 }
 
 // The masters that the rows name; there is none of them. The tests say SLAVEOF,
