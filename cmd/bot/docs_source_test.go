@@ -185,6 +185,7 @@ var arguments = map[string]string{
 	"set-resources container":       "name of the container. Needed",
 	"set-resources limits":          "`memory` and `cpu`, such as `1.5Gi` and `500m`; `null` takes one away",
 	"set-resources requests":        "the same for what is asked of the node",
+	"drop-container container":      "its name",
 	"delete-pods pods":              "the pods; `uid` tells one from a later pod of the same name",
 	"replace-volume emptyDir":       "`true`: the data goes with the pod",
 	"replace-volume storageClass":   "a new claim of this class, which must exist",

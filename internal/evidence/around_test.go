@@ -106,4 +106,8 @@ func TestPolicies(t *testing.T) {
 			}
 		})
 	}
+	e := Read(Bundle{Policies: &networkingv1.NetworkPolicyList{Items: []networkingv1.NetworkPolicy{{Spec: from("app", &port)}}}}, Target{Workload: "store", App: "app"})
+	if e.Knows("policies") || len(e.Policies) > 0 {
+		t.Errorf("of an application that is not there: %+v", e.Policies)
+	}
 }

@@ -169,6 +169,7 @@ func (r *reader) readApp() {
 	}
 	if !read {
 		r.unknown("app", SourceLogs+"#app", SourceLogs)
+		r.evidence.App.PodLabels = app.PodLabels // its policies are judged without its log
 		return
 	}
 	slices.SortStableFunc(app.Said, func(a, b string) int {

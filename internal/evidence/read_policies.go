@@ -17,6 +17,10 @@ func (r *reader) readPolicies() {
 		return
 	}
 	store, app := r.evidence.Workload.PodLabels, r.evidence.App.PodLabels
+	if len(store) == 0 || len(app) == 0 {
+		r.evidence.Unknown["policies"] = "the labels of the application's pods, or of the store's, are not known"
+		return
+	}
 	for _, policy := range r.bundle.Policies.Items {
 		spec := policy.Spec
 		in := len(spec.PolicyTypes) == 0 || slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeIngress)
