@@ -176,7 +176,7 @@ var arguments = map[string]string{
 	"repair-aof replicas":           "how many pods to come back with; without it as many as there are, and at least 1",
 	"restart at":                    "",
 	"restart clear":                 "",
-	"restore-backup from":           "folder or file on the store's volume or on the target's `backup` claim; without it, or `newest`, the newest that loads",
+	"restore-backup from":           "folder or file on the store's volume or on the target's `backup` claim; `snapshot` is the store's own, where it loads an append-only file; without it, or `newest`, the newest that loads",
 	"restore-backup replicas":       "as of `repair-aof`",
 	"restore-backup undo":           "",
 	"roll-back revision":            "number of the revision; without it, the newest before the current that differs from it",
