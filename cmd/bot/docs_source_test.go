@@ -166,6 +166,7 @@ var arguments = map[string]string{
 	"edit-redis-config name":        "lines that get the directive `as` in place of theirs; named by `line` and `directive`, as in `drop`",
 	"edit-redis-config only":        "directives that stay; every other line goes, but for comments and passwords",
 	"edit-redis-config lines":       "",
+	"edit-redis-config applied":     "`true`: take the whole file as `kubectl apply` last wrote it (the ConfigMap's annotation `kubectl.kubernetes.io/last-applied-configuration`); nothing else stands beside it",
 	"keep-data with":                "`append-only`, `snapshot` or `volume`. Needed",
 	"replicate host":                "",
 	"replicate port":                "",

@@ -25,6 +25,9 @@ type configArgs struct {
 	Name  []configName      `json:"name,omitempty"`
 	Only  []string          `json:"only,omitempty"` // every other directive goes; comments and secrets stay
 	Lines []configPatch     `json:"lines,omitempty"`
+
+	// Applied takes the whole file as kubectl apply last wrote it.
+	Applied bool `json:"applied,omitempty"`
 }
 
 // configName gives a line another directive; its values stay.
@@ -84,7 +87,7 @@ type configPatch struct {
 
 func configChange() change {
 	return change{
-		says:     "sets or drops directives of the store's configuration file; every other line and comment stays",
+		says:     "sets or drops directives of the store's configuration file, where every other line and comment stays, or takes the whole file as it was last applied",
 		validate: func(args json.RawMessage) error { return validateConfig(args) },
 		resolve:  asIs,
 		about:    theConfig,
@@ -99,8 +102,11 @@ func validateConfig(args json.RawMessage) error {
 	if err := decodeArgs(args, &a); err != nil {
 		return err
 	}
-	if len(a.Set)+len(a.Drop)+len(a.Name)+len(a.Only)+len(a.Lines) == 0 {
-		return errors.New("it changes nothing: give set, drop, name or only")
+	switch edits := len(a.Set) + len(a.Drop) + len(a.Name) + len(a.Only) + len(a.Lines); {
+	case edits == 0 && !a.Applied:
+		return errors.New("it changes nothing: give set, drop, name, only or applied")
+	case edits > 0 && a.Applied:
+		return errors.New("applied takes the whole file: give nothing beside it")
 	}
 	for _, line := range a.Name {
 		if line.Directive == "" || line.As == "" || redisconf.Secret(line.As) {
@@ -142,22 +148,31 @@ func editConfig(target evidence.Target, object any, args json.RawMessage) (edite
 	if !ok {
 		return edited{}, refuse("ConfigMap %s has no key %s.", configMap.Name, target.ConfigKey)
 	}
-	file := redisconf.Parse(before)
-	titles, err := a.apply(file)
+	after, titles, err := a.edited(configMap, before, target.ConfigKey)
 	if err != nil {
 		return edited{}, err
 	}
-	after := file.String()
 	configMap.Data[target.ConfigKey] = after
 	e := edited{title: fmt.Sprintf("%s in %s", strings.Join(titles, ", "), configMap.Name),
 		kubectl: fmt.Sprintf("kubectl edit configmap/%s -n %s", configMap.Name, target.Namespace)}
-	patch := inverse(before, after)
-	if holdsSecret(patch) {
+	patches := inverse(before, after)
+	if slices.ContainsFunc(patches, holdsSecret) {
 		e.noUndo = "a line that it changes holds a password, and that is kept nowhere"
 		return e, nil
 	}
-	e.undo = []runbook.Change{newChange(changeConfig, configArgs{Lines: []configPatch{patch}})}
+	e.undo = []runbook.Change{newChange(changeConfig, configArgs{Lines: patches})}
 	return e, nil
+}
+
+// edited is the file after the change, and what was done to it.
+func (a configArgs) edited(configMap *corev1.ConfigMap, before, key string) (after string, titles []string, err error) {
+	if a.Applied {
+		after, err = appliedFile(configMap, key)
+		return after, []string{"take the version of " + key + " that kubectl apply last wrote"}, err
+	}
+	file := redisconf.Parse(before)
+	titles, err = a.apply(file)
+	return file.String(), titles, err
 }
 
 // apply edits the file and says what it did.
@@ -231,7 +246,7 @@ func dropAllBut(file *redisconf.File, only []string) []string {
 	var dropped []string
 	for i := len(all) - 1; i >= 0; i-- { // from the end, so that the numbers before hold
 		name := all[i].Name
-		if redisconf.Secret(name) || name == "aclfile" || slices.Contains(only, name) {
+		if keepsLogins(name) || slices.Contains(only, name) {
 			continue
 		}
 		file.Drop(all[i].Line)
@@ -262,25 +277,6 @@ func findLine(file *redisconf.File, line configLine) (int, error) {
 		return 0, refuse("The configuration has %d lines with %s; name one by its number.", len(at), line.Directive)
 	}
 	return at[0], nil
-}
-
-// inverse is the patch that turns after into before: the lines between what
-// both begin with and what both end with.
-func inverse(before, after string) configPatch {
-	was, is := redisconf.Parse(before), redisconf.Parse(after)
-	head := 0
-	for head < was.Lines() && head < is.Lines() && was.Line(head+1) == is.Line(head+1) {
-		head++
-	}
-	tail := 0
-	for tail < was.Lines()-head && tail < is.Lines()-head && was.Line(was.Lines()-tail) == is.Line(is.Lines()-tail) {
-		tail++
-	}
-	patch := configPatch{At: head + 1, Remove: is.Lines() - head - tail, Insert: []string{}, NoEnd: before != "" && !strings.HasSuffix(before, "\n")}
-	for n := head + 1; n <= was.Lines()-tail; n++ {
-		patch.Insert = append(patch.Insert, was.Line(n))
-	}
-	return patch
 }
 
 // holdsSecret reports whether a line of a patch must not be kept.

@@ -23,6 +23,17 @@ func confOf(text string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "conf"}, Data: map[string]string{"redis.conf": text, "other": "x"}}
 }
 
+// appliedConf is a ConfigMap that kubectl apply wrote, and somebody has edited since.
+func appliedConf(applied, now string) *corev1.ConfigMap {
+	kept, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "conf", "annotations": map[string]string{}}, "data": map[string]string{"redis.conf": applied, "other": "y"}})
+	if err != nil {
+		panic(err) // maps of strings marshal
+	}
+	configMap := confOf(now)
+	configMap.Annotations = map[string]string{lastApplied: string(kept)}
+	return configMap
+}
+
 func deploymentWith(memory string) *appsv1.Deployment {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "store"}}
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "redis"}}
@@ -67,17 +78,18 @@ func TestEachChangeAndItsWayBack(t *testing.T) {
 		args   string
 		title  string
 	}{
-		"drop a line":         {confOf(conf), changeConfig, `{"drop":[{"line":"3","directive":"active-defrag"}]}`, "drop line 3 (active-defrag) in conf"},
-		"set in place":        {confOf(conf), changeConfig, `{"set":{"maxmemory":"1gb"}}`, "set maxmemory 1gb in conf"},
-		"set what is not yet": {confOf("a 1"), changeConfig, `{"set":{"appendonly":"yes"}}`, "set appendonly yes in conf"},
-		"set in nothing":      {confOf(""), changeConfig, `{"set":{"appendonly":"yes"}}`, "set appendonly yes in conf"},
-		"raise a limit":       {deploymentWith("64Mi"), changeResources, `{"container":"redis","limits":{"memory":"1536Mi"}}`, "deployment/store of redis: memory limit 64Mi → 1536Mi"},
-		"set a first limit":   {deploymentWith(""), changeResources, `{"container":"redis","limits":{"memory":"1Gi"}}`, "deployment/store of redis: memory limit none → 1Gi"},
-		"take a limit away":   {deploymentWith("64Mi"), changeResources, `{"container":"redis","limits":{"memory":null}}`, "deployment/store of redis: memory limit 64Mi → none"},
-		"restart":             {deploymentWith(""), changeRestart, `{}`, "restart deployment/store"},
-		"add a probe":         {deploymentWith(""), changeProbe, `{"container":"redis","probe":"startup","port":"6379","periodSeconds":5,"failureThreshold":120}`, "add the startup probe of redis: connects to port 6379, gives up after 600 s"},
-		"set a key":           {confOf(conf), changeSetting, `{"key":"session_backend","value":"memory"}`, "set session_backend in conf: none → memory"},
-		"scale":               {deploymentWith(""), changeReplicas, `{"replicas":3}`, "scale deployment/store 1 → 3"},
+		"drop a line":           {confOf(conf), changeConfig, `{"drop":[{"line":"3","directive":"active-defrag"}]}`, "drop line 3 (active-defrag) in conf"},
+		"set in place":          {confOf(conf), changeConfig, `{"set":{"maxmemory":"1gb"}}`, "set maxmemory 1gb in conf"},
+		"set what is not yet":   {confOf("a 1"), changeConfig, `{"set":{"appendonly":"yes"}}`, "set appendonly yes in conf"},
+		"set in nothing":        {confOf(""), changeConfig, `{"set":{"appendonly":"yes"}}`, "set appendonly yes in conf"},
+		"take what was applied": {appliedConf("save \"\"\nmaxmemory 1gb", conf), changeConfig, `{"applied":true}`, "take the version of redis.conf that kubectl apply last wrote in conf"},
+		"raise a limit":         {deploymentWith("64Mi"), changeResources, `{"container":"redis","limits":{"memory":"1536Mi"}}`, "deployment/store of redis: memory limit 64Mi → 1536Mi"},
+		"set a first limit":     {deploymentWith(""), changeResources, `{"container":"redis","limits":{"memory":"1Gi"}}`, "deployment/store of redis: memory limit none → 1Gi"},
+		"take a limit away":     {deploymentWith("64Mi"), changeResources, `{"container":"redis","limits":{"memory":null}}`, "deployment/store of redis: memory limit 64Mi → none"},
+		"restart":               {deploymentWith(""), changeRestart, `{}`, "restart deployment/store"},
+		"add a probe":           {deploymentWith(""), changeProbe, `{"container":"redis","probe":"startup","port":"6379","periodSeconds":5,"failureThreshold":120}`, "add the startup probe of redis: connects to port 6379, gives up after 600 s"},
+		"set a key":             {confOf(conf), changeSetting, `{"key":"session_backend","value":"memory"}`, "set session_backend in conf: none → memory"},
+		"scale":                 {deploymentWith(""), changeReplicas, `{"replicas":3}`, "scale deployment/store 1 → 3"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -117,6 +129,16 @@ func TestChangesAreRefusedBeforeTheClick(t *testing.T) {
 		"a secret":                    {confOf(""), changeConfig, `{"set":{"requirepass":"x"}}`, "holds a secret"},
 		"a line that has moved":       {confOf("a 1\nb 2\n"), changeConfig, `{"drop":[{"line":1,"directive":"b"}]}`, "is not b any more"},
 		"a directive that is twice":   {confOf("a 1\na 2\n"), changeConfig, `{"drop":[{"directive":"a"}]}`, "2 lines with a"},
+		"nothing was applied":         {confOf("a 1\n"), changeConfig, `{"applied":true}`, "keeps no version that kubectl apply wrote"},
+		"applied without the key":     {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "conf", Annotations: map[string]string{lastApplied: `{"data":{"other":"x"}}`}}, Data: map[string]string{"redis.conf": "a 1\n"}}, changeConfig, `{"applied":true}`, "has no key redis.conf"},
+		"applied, and no JSON":        {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "conf", Annotations: map[string]string{lastApplied: `{"data":`}}, Data: map[string]string{"redis.conf": "a 1\n"}}, changeConfig, `{"applied":true}`, "cannot be read"},
+		"applied is what stands":      {appliedConf("a 1\n", "a 1\n"), changeConfig, `{"applied":true}`, "is what stands there now"},
+		"applied, and refused":        {appliedConf("a 1\nmaxmemory 1Gi\n", "a 1\n"), changeConfig, `{"applied":true}`, "Redis would refuse line 2 of what kubectl apply last wrote to conf: maxmemory 1Gi: "},
+		"applied, another password":   {appliedConf("requirepass old\n", "requirepass new\nb 1\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
+		"applied, no password":        {appliedConf("a 1\n", "a 1\nmasterauth new\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
+		"applied, another ACL file":   {appliedConf("aclfile /a\n", "aclfile /b\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
+		"applied, another user":       {appliedConf("user a on >x\n", "a 1\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
+		"applied beside an edit":      {appliedConf("a 1\n", "b 1\n"), changeConfig, `{"applied":true,"set":{"hz":"10"}}`, "give nothing beside it"},
 		"an immutable ConfigMap":      {immutable, changeConfig, `{"drop":[{"directive":"a"}]}`, "immutable"},
 		"nothing to do":               {confOf(""), changeConfig, `{}`, "changes nothing"},
 		"an unknown argument":         {confOf(""), changeConfig, `{"sett":{}}`, "unknown field"},
@@ -149,27 +171,72 @@ func TestAPasswordLineIsNotKept(t *testing.T) {
 	}
 }
 
+// TestAnAppliedFileLeavesPasswordsAlone: a password that stands in both versions
+// is neither shown nor kept, and the way back leads around it.
+func TestAnAppliedFileLeavesPasswordsAlone(t *testing.T) {
+	const now = "maxmemory 1gb\nhzz 10\nRequirePass \"hunter2\"\nappendonly yes\nmasterauth hunter3\n"
+	const applied = "maxmemory 512mb\nrequirepass hunter2\nappendonly yes\nmasterauth hunter3\nhz 10"
+	for name, applied := range map[string]string{"written alike": strings.Replace(applied, "requirepass hunter2", "RequirePass \"hunter2\"", 1), "written otherwise": applied} {
+		object := appliedConf(applied, now)
+		e, err := apply(t, object, changeConfig, `{"applied":true}`)
+		if err != nil || object.Data["redis.conf"] != applied || object.Data["other"] != "x" {
+			t.Fatalf("%s: %q, %v", name, object.Data, err)
+		}
+		said, err := json.Marshal([]any{e.title, e.kubectl, e.undo})
+		if err != nil || strings.Contains(string(said), "hunter") {
+			t.Errorf("%s: %s, %v", name, said, err)
+		}
+		if name == "written otherwise" { // that line differs, so it would have to be kept
+			if len(e.undo) > 0 || !strings.Contains(e.noUndo, "password") {
+				t.Errorf("%s: %+v", name, e)
+			}
+			continue
+		}
+		undo(t, object, e.undo)
+		if got := object.Data["redis.conf"]; got != now {
+			t.Errorf("%s: came back as %q", name, got)
+		}
+	}
+}
+
 // TestTheWayBackIsExactToTheByte takes random files there and back.
 func TestTheWayBackIsExactToTheByte(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pieces := []string{"maxmemory 1gb", "  appendonly yes", "# a comment", "", "save 60 1", "\ttimeout 0", "maxmemory 2gb", "dir /data"}
-	for range 2000 {
+	file := func() string {
 		var lines []string
-		for range random.IntN(8) {
-			lines = append(lines, pieces[random.IntN(len(pieces))])
+		for i := range random.IntN(8) {
+			if lines = append(lines, pieces[random.IntN(len(pieces))]); i == 3 {
+				lines = append(lines, "requirepass hunter2") // in both versions, or in none
+			}
 		}
 		text := strings.Join(lines, "\n")
 		if random.IntN(2) == 0 {
 			text += "\n"
 		}
-		object := confOf(text)
-		e, err := apply(t, object, changeConfig, []string{`{"set":{"maxmemory":"3gb"}}`, `{"set":{"hz":"10"}}`, `{"set":{"maxmemory":"3gb","timeout":"5"}}`}[random.IntN(3)])
-		if err != nil {
-			t.Fatal(err)
+		return text
+	}
+	edits := []string{`{"set":{"maxmemory":"3gb"}}`, `{"set":{"hz":"10"}}`, `{"set":{"maxmemory":"3gb","timeout":"5"}}`, `{"applied":true}`}
+	applied := 0
+	for range 4000 {
+		text, args := file(), edits[random.IntN(len(edits))]
+		object := appliedConf(file(), text)
+		e, err := apply(t, object, changeConfig, args)
+		if args == edits[3] {
+			if err != nil {
+				continue // it is the same, or the password stands in one alone
+			}
+			applied++
+		}
+		if err != nil || e.noUndo != "" {
+			t.Fatal(err, e.noUndo)
 		}
 		undo(t, object, e.undo)
 		if got := object.Data["redis.conf"]; got != text {
 			t.Fatalf("%q came back as %q", text, got)
 		}
+	}
+	if applied < 300 {
+		t.Errorf("only %d applied files were taken", applied)
 	}
 }

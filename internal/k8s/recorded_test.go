@@ -59,6 +59,30 @@ func TestARecordShowsItsFix(t *testing.T) {
 	}
 }
 
+// TestAPlanOfTheAppliedFile: the whole plan shows what comes back, and no
+// password of either version.
+func TestAPlanOfTheAppliedFile(t *testing.T) {
+	bundle := recordedBundle()
+	conf := &bundle.ConfigMaps.Items[0]
+	conf.Data["redis.conf"] = "port 6379\nrequirepass hunter2\nfoo bar\n"
+	conf.Annotations = map[string]string{lastApplied: `{"data":{"redis.conf":"port 6379\nrequirepass hunter2\nappendonly yes\n"}}`}
+	r := Recorded{Bundle: bundle, Now: time.Now}
+	prepared, err := r.Prepare(t.Context(), incident.Wanted{Target: recordedTarget, Changes: []runbook.Change{
+		{Kind: "edit-redis-config", Args: json.RawMessage(`{"applied":true}`)},
+		{Kind: "restart", Args: json.RawMessage(`{}`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(prepared.Writes) != 2 || !strings.Contains(prepared.Writes[0].Diff, "foo bar") || !strings.Contains(prepared.Writes[0].Diff, "appendonly yes") || len(prepared.Writes[0].Undo) != 1 {
+		t.Errorf("%+v", prepared.Writes)
+	}
+	said, err := json.Marshal(prepared)
+	if err != nil || strings.Contains(string(said), "hunter2") {
+		t.Errorf("%s, %v", said, err)
+	}
+}
+
 // TestARecordIsNeverWritten: each way to write is refused in a sentence.
 func TestARecordIsNeverWritten(t *testing.T) {
 	r := Recorded{Bundle: recordedBundle(), Now: time.Now}
