@@ -49,6 +49,7 @@ type look struct {
 	app         once[*appsv1.Deployment]
 	pods        once[*corev1.PodList]
 	appPods     once[*corev1.PodList]
+	allPods     once[*corev1.PodList]
 	events      once[*corev1.EventList]
 	replicaSets once[*appsv1.ReplicaSetList]
 	configMap   once[*corev1.ConfigMap]
@@ -62,7 +63,7 @@ func (l *look) Check(ctx context.Context, check string) (evidence.Bundle, error)
 	if run == nil {
 		return evidence.Bundle{}, fmt.Errorf("there is no check %q", check)
 	}
-	return l.read(ctx, check, l.noteApp, l.noteSecret, run)
+	return l.read(ctx, check, l.noteApp, l.noteSecret, l.noteRivals, run)
 }
 
 // read notes the workload, its pods and what the parts read beside each other.

@@ -16,14 +16,15 @@ import (
 // maxAround bounds the lists of what stands in the store's way.
 const maxAround = 100
 
-// noteRivals adds the pods that hold a port of the node. They are asked for
-// only where a pod of the store finds that its port is taken.
+// noteRivals adds the pods that hold a port of the node beside the workload's,
+// whatever the check. They are asked for only where a pod of the store finds that
+// its port is taken.
 func (l *look) noteRivals(ctx context.Context, n *notes) {
 	pods, err := l.readPods(ctx)
 	if err != nil || !slices.ContainsFunc(pods.Items, wantsPort) {
 		return
 	}
-	all, err := l.listPods(ctx, labels.Everything())
+	all, err := l.allPods.get(ctx, func(ctx context.Context) (*corev1.PodList, error) { return l.listPods(ctx, labels.Everything()) })
 	if err != nil {
 		return // the bot may list pods, or there were none to look at
 	}

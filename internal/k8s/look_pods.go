@@ -25,7 +25,6 @@ func (l *look) lookPods(ctx context.Context, n *notes) {
 		func() { l.noteRevisions(ctx, n) },
 		func() { l.noteNodes(ctx, n) },
 		func() { l.noteConfig(ctx, n) },
-		func() { l.noteRivals(ctx, n) },
 		func() { l.noteRanges(ctx, n) },
 	)
 }
