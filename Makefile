@@ -37,7 +37,7 @@ demo: build lab ## a broken store on a real Kubernetes, the bot, and a local Sla
 	@bin/lab demo --fault $(FAULT) --shape $(SHAPE)
 
 set-up:
-	@scripts/chromium && scripts/node && scripts/redis
+	@scripts/chromium && scripts/node && scripts/redis && scripts/prometheus
 
 lint: go ## go vet, staticcheck and gofmt over both modules
 	@echo "lint: gofmt"; unformatted=$$(gofmt -l cmd internal runbooks lab); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }

@@ -86,6 +86,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	glass := c.Approvals.BreakGlass
 	incidents.BreakGlass = incident.BreakGlass{From: glass.Span[0], To: glass.Span[1], Zone: glass.At}
 	incidents.Escalation, incidents.Pagers = policy(c), reach
+	incidents.Alerting = incident.Alerting{Auto: c.Alerts.Diagnose == "auto", ReopenWithin: c.Alerts.ReopenWithin}
 	if recorded != nil {
 		incidents.Cluster, incidents.Announce, incidents.Escalation = recorded, nil, incident.Policy{}
 	}
@@ -113,6 +114,10 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 		}
 		defer answerHTTP(ctx, listener, routes(metrics, ready), log)()
 	}
+	deaf, err := hear(ctx, c.Alerts, book, targets, app, incidents, answers, log)
+	if err != nil {
+		return exit{exitUsage, fmt.Errorf("alerts: %w", err)}
+	}
 	log.Info("serving", "version", buildVersion(), "runbook", book.File, "targets", names(targets))
-	return work(ctx, app, incidents, answers)
+	return work(ctx, app, incidents, answers, deaf)
 }

@@ -25,7 +25,7 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	cause := inc.Verdict.Causes[0]
 	head := fmt.Sprintf("%s — %s", cause.Title, cause.Confidence)
 	switch {
-	case inc.State == incident.Fixed:
+	case !open(inc) && !inc.FixedAt.IsZero():
 		head = "It was: " + head
 	case !walked(inc):
 		head = "So far: " + head

@@ -127,6 +127,7 @@ type desk struct {
 	forms   map[string]*commands.Form
 	ticks   sync.Mutex
 	now     time.Time
+	fired   map[string]time.Time
 	pager   *pager
 }
 
@@ -175,14 +176,31 @@ func (d *desk) wait(t *testing.T, span string) string {
 	return ""
 }
 
+// alert is what Alertmanager sends: the alert of that name fires now, or what
+// fired is resolved.
+func (d *desk) alert(t *testing.T, name string, fires bool) {
+	t.Helper()
+	alert := incident.Alert{Fingerprint: name, Name: name, StartsAt: d.Now(), Labels: map[string]string{"job": "queue"}, Says: name + ", says the rule."}
+	if fires {
+		d.fired[name] = alert.StartsAt
+	} else {
+		alert.StartsAt, alert.EndsAt = d.fired[name], alert.StartsAt
+	}
+	err := d.Incidents.Alerted(t.Context(), incident.Notice{Runbook: "queue", Target: d.Targets[0], Place: incident.Place{Channel: "C1"}, Alerts: []incident.Alert{alert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Incidents.Wait()
+}
+
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{cluster: &shop{holds: incident.Untold()}, forms: map[string]*commands.Form{}, now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
+	d := &desk{cluster: &shop{holds: incident.Untold()}, forms: map[string]*commands.Form{}, fired: map[string]time.Time{}, now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
 	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: d.cluster, Store: &memory.Store{}, Roles: roles{},
-		Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
+		Alerting: incident.Alerting{Auto: true, ReopenWithin: time.Hour}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
 		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond},
 		Now:    d.Now}
 	t.Cleanup(func() { cancel(); s.Wait() })
@@ -220,6 +238,15 @@ func (d *desk) say(t *testing.T, line string) string {
 			id, value, _ := strings.Cut(answer, "=")
 			r.Answers[id] = value
 		}
+	case "elsewhere":
+		r.Place.Channel = "C2"
+		r.Command, r.Text, _ = strings.Cut(strings.TrimPrefix(words[2], "/"), " ")
+	case "fires", "resolves":
+		d.alert(t, words[2], words[1] == "fires")
+		return ""
+	case "heals":
+		d.cluster.mended = true
+		return ""
 	case "sees":
 		return d.seen(t, words[2])
 	case "empties":

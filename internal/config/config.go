@@ -35,6 +35,8 @@ type Config struct {
 	Escalation Escalation        `mapstructure:"escalation"`
 	Pagers     []Pager           `mapstructure:"pagers"`
 	Response   Response          `mapstructure:"incident_response"`
+	Alerts     Alerts            `mapstructure:"alerts"`
+	Prometheus Prometheus        `mapstructure:"prometheus"`
 	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
 	HTTP       HTTP              `mapstructure:"http"`
@@ -72,6 +74,35 @@ type BreakGlass struct {
 	Zone string           `mapstructure:"zone"` // Europe/Berlin
 	Span [2]time.Duration `mapstructure:"-"`    // From and To, after midnight
 	At   *time.Location   `mapstructure:"-"`    // of Zone; nil: never
+}
+
+// Alerts are how Alertmanager reaches the bot. The token is filled in from
+// ALERTS_TOKEN, or from the file named here.
+type Alerts struct {
+	Listen       string        `mapstructure:"listen"` // host:port of the webhook; empty: none
+	TokenFile    string        `mapstructure:"token_file"`
+	Channel      string        `mapstructure:"channel"`
+	Diagnose     string        `mapstructure:"diagnose"` // auto or offer
+	ReopenWithin time.Duration `mapstructure:"reopen_within"`
+	Targets      []AlertTarget `mapstructure:"targets"`
+	Token        string        `mapstructure:"-"`
+}
+
+// AlertTarget says that alerts with a label of that value are about a target.
+type AlertTarget struct {
+	Label  string `mapstructure:"label"`
+	Value  string `mapstructure:"value"`
+	Target string `mapstructure:"target"` // its name
+}
+
+// Prometheus is where the store's last hours are kept. The token is filled in
+// from PROMETHEUS_TOKEN, or from the file named here.
+type Prometheus struct {
+	URL       string        `mapstructure:"url"` // empty: none
+	TokenFile string        `mapstructure:"token_file"`
+	Selector  string        `mapstructure:"selector"`
+	Hours     time.Duration `mapstructure:"hours"`
+	Token     string        `mapstructure:"-"`
 }
 
 // Store is where incidents are kept.
@@ -119,6 +150,16 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("incident_response.who", "")
 	v.SetDefault("incident_response.pagers", []string{})
 	v.SetDefault("incident_response.level", 0)
+	v.SetDefault("alerts.listen", "")
+	v.SetDefault("alerts.token_file", "")
+	v.SetDefault("alerts.channel", "")
+	v.SetDefault("alerts.diagnose", "auto")
+	v.SetDefault("alerts.reopen_within", "30m")
+	v.SetDefault("alerts.targets", []map[string]any{})
+	v.SetDefault("prometheus.url", "")
+	v.SetDefault("prometheus.token_file", "")
+	v.SetDefault("prometheus.selector", `job="redis-session"`)
+	v.SetDefault("prometheus.hours", "3h")
 	v.SetDefault("store.path", "incidents.db")
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
@@ -190,6 +231,8 @@ func (c *Config) readTokens() error {
 	}{
 		{"SLACK_BOT_TOKEN", c.Slack.BotTokenFile, &c.Slack.BotToken},
 		{"SLACK_APP_TOKEN", c.Slack.AppTokenFile, &c.Slack.AppToken},
+		{"ALERTS_TOKEN", c.Alerts.TokenFile, &c.Alerts.Token},
+		{"PROMETHEUS_TOKEN", c.Prometheus.TokenFile, &c.Prometheus.Token},
 	} {
 		var err error
 		if *token.into, err = secret(token.env, token.file); err != nil {
@@ -234,7 +277,7 @@ func (c *Config) check(file string) error {
 		wrong = append(wrong, fmt.Errorf("%s: %s: %s", file, key, fmt.Sprintf(format, args...)))
 	}
 	for key, d := range map[string]time.Duration{"limits.step": c.Limits.Step, "limits.plan_valid": c.Limits.PlanValid,
-		"limits.rollout": c.Limits.Rollout, "limits.verify": c.Limits.Verify} {
+		"limits.rollout": c.Limits.Rollout, "limits.verify": c.Limits.Verify, "prometheus.hours": c.Prometheus.Hours} {
 		if d <= 0 {
 			say(key, "%s is not a time; write it like 20s or 15m", d)
 		}
@@ -254,6 +297,12 @@ func (c *Config) check(file string) error {
 		}
 	}
 	c.checkEscalation(say)
+	for key, says := range c.Alerts.wrong(c.Targets) {
+		say("alerts."+key, "%s", says)
+	}
+	if parsed, err := url.Parse(c.Prometheus.URL); err != nil || c.Prometheus.URL != "" && (parsed.Host == "" || !strings.HasPrefix(parsed.Scheme, "http")) {
+		say("prometheus.url", "this is no address; write it like http://prometheus:9090")
+	}
 	if c.HTTP.Listen != "" {
 		if _, port, err := net.SplitHostPort(c.HTTP.Listen); err != nil || port == "" {
 			say("http.listen", "%q is not an address; write it like 127.0.0.1:8080 or :8080", c.HTTP.Listen)

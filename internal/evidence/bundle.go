@@ -33,6 +33,8 @@ type Bundle struct {
 	Metrics      *metricsv1.PodMetricsList
 	Logs         []RawLog // nil: no log was read
 	Probes       *Probes
+	Alerts       *[]Alert    // nil: no alert is known
+	Prometheus   *Prometheus // nil: not asked
 
 	// Missing tells for a source (File… constants, SourceLogs) why it is not here.
 	Missing map[string]string
@@ -55,6 +57,8 @@ const (
 	FileNodes        = "nodes.json"
 	FileMetrics      = "podmetrics.json"
 	FileProbes       = "probes.json"
+	FileAlerts       = "alerts.json"
+	FilePrometheus   = "prometheus.json"
 	FileMeta         = "meta.json"
 	SourceLogs       = "logs"
 )
@@ -122,6 +126,8 @@ func (b *Bundle) Add(part Bundle) {
 	take(b, &b.Nodes, part.Nodes, FileNodes)
 	take(b, &b.Metrics, part.Metrics, FileMetrics)
 	take(b, &b.Probes, part.Probes, FileProbes)
+	take(b, &b.Alerts, part.Alerts, FileAlerts)
+	take(b, &b.Prometheus, part.Prometheus, FilePrometheus)
 	b.addLogs(part.Logs)
 	for source, why := range part.Missing {
 		b.Missing[source] = why

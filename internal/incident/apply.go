@@ -88,7 +88,7 @@ func (s *Service) alone(ctx context.Context, id string) error {
 // begin marks a plan as being applied by actor.
 func (s *Service) begin(inc *Incident, plan *Plan, actor Actor) {
 	plan.State, plan.Approved, plan.AppliedAt = Underway, actor, s.Now()
-	inc.State = Applying
+	inc.State, inc.FixedAt = Applying, time.Time{}
 }
 
 // applicable decides whether a click on Apply counts, and says why not. It

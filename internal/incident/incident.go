@@ -58,7 +58,11 @@ type Incident struct {
 	Plans    []Plan            `json:"plans"`
 	Verified []runbook.Outcome `json:"verified"` // the last verification, line by line
 	Timeline []Entry           `json:"timeline"`
+	FixedAt  time.Time         `json:"fixedAt,omitzero"` // when the last verification held
 	ClosedAt time.Time         `json:"closedAt,omitzero"`
+	Alerts   []Alert           `json:"alerts,omitempty"` // those that opened it or joined it
+	Quiet    Quiet             `json:"quiet,omitzero"`
+	SameAs   string            `json:"sameAs,omitempty"` // of the incident that was opened for the same at the same moment, and stays
 
 	Escalation Escalation `json:"escalation,omitzero"`
 	Link       string     `json:"link,omitempty"` // to its message, for people who are not there yet

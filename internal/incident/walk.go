@@ -100,7 +100,7 @@ func (s *Service) run(ctx context.Context, id string, actor Actor, choose func(i
 // claim marks steps as running in the store, so that two people do not run the
 // same one.
 func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func(inc *Incident) ([]string, error)) (inc Incident, steps []string, err error) {
-	if err := s.allow(ctx, actor, Responder); err != nil {
+	if err := s.mayWalk(ctx, actor); err != nil {
 		return inc, nil, err
 	}
 	inc, err = s.change(ctx, id, func(inc *Incident) error {
@@ -188,6 +188,11 @@ func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence
 		return fmt.Errorf("read the evidence of %s: %w", id, err)
 	}
 	bundle.Add(part)
+	inc, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", id, err)
+	}
+	bundle.Alerts = inc.alertEvidence()
 	if err := s.Store.SaveBundle(ctx, id, bundle); err != nil {
 		return fmt.Errorf("store the evidence of %s: %w", id, err)
 	}

@@ -26,6 +26,8 @@ var mayImport = map[string][]string{
 	"runbooks":                          {},
 	"internal/incident":                 {"internal/runbook", "internal/checks", "internal/evidence"},
 	"internal/incident/incidenttest":    {"internal/runbook", "internal/checks", "internal/evidence"},
+	"internal/prometheus":               {"internal/incident", "internal/evidence"},
+	"internal/alerts":                   {"internal/incident", "internal/evidence"},
 	"internal/commands":                 {"internal/incident", "internal/runbook", "internal/checks", "internal/evidence"},
 	"internal/k8s":                      {"internal/incident", "internal/runbook", "internal/evidence", "internal/redact", "internal/redisconf"},
 	"internal/redis":                    {"internal/evidence"},

@@ -14,10 +14,11 @@ import (
 
 // Runbook is a loaded document.
 type Runbook struct {
-	File          string // where it was read from, for messages
-	Title         string // first heading
-	Alert         string // alert name that opens it
-	Command       string // slash command without the slash
+	File          string   // where it was read from, for messages
+	Title         string   // first heading
+	Alert         string   // alert name that opens it
+	Related       []string // names of alerts that join it as evidence
+	Command       string   // slash command without the slash
 	Severity      string
 	Target        evidence.Target // defaults; config adds to it
 	EscalateAfter time.Duration   // from the alert's start to the page

@@ -32,6 +32,7 @@ func (r Runbook) Load(t testing.TB) *runbook.Runbook {
 	}
 	book, err := runbook.Load("queue.md", []byte(`---
 alert: QueueDown
+related: [QueueSlow]
 command: queue
 target: {namespace: shop, workload: queue}
 ---
