@@ -183,20 +183,21 @@ func (s *Service) check(ctx context.Context, look Look, name string) (evidence.B
 func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence.Bundle, failure error) error {
 	s.merge.Lock()
 	defer s.merge.Unlock()
-	bundle, err := s.Store.Bundle(ctx, id)
-	if err != nil {
-		return fmt.Errorf("read the evidence of %s: %w", id, err)
-	}
-	bundle.Add(part)
 	inc, err := s.Store.Get(ctx, id)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", id, err)
 	}
-	bundle.Alerts = inc.alertEvidence()
-	if err := s.Store.SaveBundle(ctx, id, bundle); err != nil {
+	part.Alerts = inc.alertEvidence()
+	if err := s.Store.AddBundle(ctx, id, part); err != nil {
 		return fmt.Errorf("store the evidence of %s: %w", id, err)
 	}
 	_, err = s.change(ctx, id, func(inc *Incident) error {
+		// It is read after the incident: where another replica adds to both at the
+		// same time, the later one judges by all of it.
+		bundle, err := s.Store.Bundle(ctx, id)
+		if err != nil {
+			return fmt.Errorf("read the evidence of %s: %w", id, err)
+		}
 		e := evidence.Read(bundle, inc.Target)
 		step := inc.Step(ran.ID)
 		step.Took = s.Now().Sub(ran.At)
