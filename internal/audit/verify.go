@@ -122,15 +122,21 @@ func (v *verifier) entry(entry Entry, failure error) {
 	about := func(format string, args ...any) {
 		v.say(Trouble{N: entry.N, Incident: entry.Incident, Line: entry.Line, Says: fmt.Sprintf(format, args...)})
 	}
-	switch want := v.last.N + 1; {
+	before, lost := v.last, v.lost
+	v.last, v.lost = entry, false
+	switch want := before.N + 1; {
 	case entry.N > want+1:
 		about("Entries %d to %d are missing.", want, entry.N-1)
 	case entry.N == want+1:
 		about("Entry %d is missing.", want)
+	case entry.N == before.N:
+		about("There are two entries %d: one was inserted.", entry.N)
+		v.lost = true // nobody knows which the next one follows
 	case entry.N < want:
-		about("Entry %d stands behind entry %d: it was moved or inserted.", entry.N, v.last.N)
-	case !v.lost && entry.Hash != entry.hashAfter(v.last.Hash):
-		about("Entry %d (%s, line %d) was changed, or is not the one that followed entry %d.", entry.N, entry.Incident, entry.Line, v.last.N)
+		about("Entry %d stands behind entry %d: it was moved or inserted.", entry.N, before.N)
+		v.last, v.lost = before, lost
+	case !lost && entry.Hash != entry.hashAfter(before.Hash):
+		about("Entry %d (%s, line %d) was changed, or is not the one that followed entry %d.", entry.N, entry.Incident, entry.Line, before.N)
 	}
 	if hash, ok := v.kept[entry.N]; ok && hash != entry.Hash {
 		about("Entry %d has another hash than the head that was kept: it, or what is before it, was written anew.", entry.N)
@@ -141,8 +147,7 @@ func (v *verifier) entry(entry Entry, failure error) {
 		v.report.From = entry.At
 	}
 	v.report.Entries++
-	v.report.To, v.report.Head = entry.At, entry.Head()
-	v.last, v.lost = entry, false
+	v.report.To, v.report.Head = entry.At, v.last.Head()
 }
 
 // line adds an entry to what is told of its incident. An entry may stand there

@@ -43,11 +43,11 @@ type Store struct {
 	Chained func(audit.Entry)
 	// Damaged is told once of each incident that is left out of a list, and of
 	// damage to the file as a whole; nil for nobody.
-	Damaged func(*Damage)
+	Damaged func(*record.Damage)
 
 	db    *bbolt.DB
 	path  string
-	doubt *Damage  // of the file itself; nil for none
+	doubt *record.Damage  // of the file itself; nil for none
 	told  sync.Map // what of the damage was told
 }
 
@@ -84,7 +84,7 @@ func (s *Store) Create(ctx context.Context, inc incident.Incident) (created inci
 	return created, nil
 }
 
-// Get returns one incident, incident.ErrNotFound, or *Damage.
+// Get returns one incident, incident.ErrNotFound, or *record.Damage.
 func (s *Store) Get(ctx context.Context, id string) (inc incident.Incident, err error) {
 	err = s.view(ctx, func(tx *tx) error {
 		inc, err = tx.get(id)
@@ -157,7 +157,7 @@ func (s *Store) add(ctx context.Context, tx *tx, all *[]incident.Incident, id st
 		return err
 	}
 	inc, err := tx.get(id)
-	var damage *Damage
+	var damage *record.Damage
 	switch {
 	case errors.As(err, &damage):
 		s.tell(damage)
@@ -169,7 +169,7 @@ func (s *Store) add(ctx context.Context, tx *tx, all *[]incident.Incident, id st
 	return nil
 }
 
-func (s *Store) tell(damage *Damage) {
+func (s *Store) tell(damage *record.Damage) {
 	if damage == nil || s.Damaged == nil {
 		return
 	}
@@ -220,7 +220,7 @@ func (s *Store) AddBundle(ctx context.Context, id string, part evidence.Bundle) 
 			return fmt.Errorf("%s: %w", id, incident.ErrNotFound)
 		}
 		whole, err := tx.bundle(id)
-		var damage *Damage
+		var damage *record.Damage
 		if err != nil && !errors.As(err, &damage) {
 			return err
 		}

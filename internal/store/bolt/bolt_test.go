@@ -16,6 +16,7 @@ import (
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/bolt"
+	"redis-session-bot/internal/store/record"
 	"redis-session-bot/internal/store/storetest"
 )
 
@@ -162,10 +163,10 @@ func TestADamagedRecordIsToldAndNotRead(t *testing.T) {
 
 	store = kept(t, path)
 	var told []string
-	store.Damaged = func(d *bolt.Damage) { told = append(told, d.What) }
+	store.Damaged = func(d *record.Damage) { told = append(told, d.What) }
 	_, err := store.Get(ctx, "INC-1")
-	var damage *bolt.Damage
-	if !errors.As(err, &damage) || !strings.Contains(err.Error(), "INC-1 is damaged in "+path) || !strings.Contains(err.Error(), "Restore the file from a backup") {
+	var damage *record.Damage
+	if !errors.As(err, &damage) || !strings.Contains(err.Error(), "INC-1 is damaged in "+path) || !strings.Contains(err.Error(), "Restore that from a backup") {
 		t.Errorf("get: %v", err)
 	}
 	if _, err := store.Bundle(ctx, "INC-1"); err == nil || !strings.Contains(err.Error(), "the evidence of INC-1 is damaged") {

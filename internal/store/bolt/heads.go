@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+
+	"redis-session-bot/internal/store/record"
 )
 
 // A file has two heads, one on each of its first two pages, which say where all
@@ -35,7 +37,7 @@ func heads(file *os.File) ([]byte, error) {
 // doubt tells of a head that is damaged: the change that it was written for is
 // missing. A loss of power in the middle of a change does that, too; then nobody
 // was told that it was stored.
-func doubt(path string) (*Damage, error) {
+func doubt(path string) (*record.Damage, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -48,7 +50,7 @@ func doubt(path string) (*Damage, error) {
 	if headHolds(both[:headSize]) && headHolds(both[headSize:]) {
 		return nil, nil
 	}
-	return &Damage{What: "one of the two heads of the file", Path: path, Err: errors.New("the checksum is wrong: the newest change may be missing")}, nil
+	return &record.Damage{What: "one of the two heads of the file", Where: path, Err: errors.New("the checksum is wrong: the newest change may be missing")}, nil
 }
 
 func headHolds(head []byte) bool {

@@ -15,6 +15,7 @@ import (
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/bolt"
+	"redis-session-bot/internal/store/record"
 	"redis-session-bot/internal/store/storetest"
 )
 
@@ -215,7 +216,7 @@ func TestADamagedHead(t *testing.T) {
 		data[at] ^= 1
 		store := open(t, path)
 		var told []string
-		store.Damaged = func(d *bolt.Damage) { told = append(told, d.Error()) }
+		store.Damaged = func(d *record.Damage) { told = append(told, d.Error()) }
 		if _, err := store.Recent(t.Context(), began); err != nil {
 			t.Error(err)
 		}

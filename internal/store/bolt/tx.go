@@ -23,21 +23,6 @@ type tx struct {
 	chained []audit.Entry
 }
 
-// Damage is a record that is not as it was written. The others are not affected.
-type Damage struct {
-	What string // INC-7, the evidence of INC-7, entry 7 of the audit trail
-	Path string
-	Err  error
-}
-
-// Error is a sentence with the way out.
-func (d *Damage) Error() string {
-	return fmt.Sprintf("%s is damaged in %s (%v); the rest can be read. Restore the file from a backup to have it back", d.What, d.Path, d.Err)
-}
-
-// Unwrap gives the cause.
-func (d *Damage) Unwrap() error { return d.Err }
-
 func incidentName(id string) string { return id }
 func bundleName(id string) string   { return "evidence of " + id }
 func entryName(n uint64) string     { return fmt.Sprintf("entry %d", n) }
@@ -48,7 +33,7 @@ func (t *tx) get(id string) (inc incident.Incident, err error) {
 		return inc, fmt.Errorf("%s: %w", id, incident.ErrNotFound)
 	}
 	if err := record.Unpack(incidentName(id), sealed, &inc); err != nil {
-		return incident.Incident{}, &Damage{What: id, Path: t.path, Err: err}
+		return incident.Incident{}, &record.Damage{What: id, Where: t.path, Err: err}
 	}
 	return inc, nil
 }
@@ -59,7 +44,7 @@ func (t *tx) bundle(id string) (bundle evidence.Bundle, err error) {
 		return bundle, nil
 	}
 	if err := record.Unpack(bundleName(id), sealed, &bundle); err != nil {
-		return evidence.Bundle{}, &Damage{What: "the evidence of " + id, Path: t.path, Err: err}
+		return evidence.Bundle{}, &record.Damage{What: "the evidence of " + id, Where: t.path, Err: err}
 	}
 	return bundle, nil
 }
@@ -130,7 +115,7 @@ func (t *tx) chain(entries []audit.Entry) error {
 		return nil
 	}
 	head, err := t.head()
-	var damage *Damage
+	var damage *record.Damage
 	if err != nil && !errors.As(err, &damage) {
 		return err
 	}
@@ -161,7 +146,7 @@ func (t *tx) head() (audit.Head, error) {
 func (t *tx) entry(key, sealed []byte) (entry audit.Entry, err error) {
 	n := numberIn(key)
 	if err := record.Unpack(entryName(n), sealed, &entry); err != nil {
-		return audit.Entry{N: n}, &Damage{What: fmt.Sprintf("entry %d of the audit trail", n), Path: t.path, Err: err}
+		return audit.Entry{N: n}, &record.Damage{What: fmt.Sprintf("entry %d of the audit trail", n), Where: t.path, Err: err}
 	}
 	return entry, nil
 }

@@ -19,6 +19,21 @@ import (
 // ErrDamaged says that a record is not as it was written.
 var ErrDamaged = errors.New("the checksum is wrong")
 
+// Damage is a record that is not as it was written. The others are not affected.
+type Damage struct {
+	What  string // INC-7, the evidence of INC-7, entry 7 of the audit trail
+	Where string // the file, or the object
+	Err   error
+}
+
+// Error is a sentence with the way out.
+func (d *Damage) Error() string {
+	return fmt.Sprintf("%s is damaged in %s (%v); the rest can be read. Restore that from a backup to have it back", d.What, d.Where, d.Err)
+}
+
+// Unwrap gives the cause.
+func (d *Damage) Unwrap() error { return d.Err }
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // packers are kept for the next record: each takes a megabyte to make.
