@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"internal/store/memory":             {"internal/audit", "internal/incident", "internal/evidence"},
 	"internal/store/bolt":               {"internal/audit", "internal/incident", "internal/evidence", "internal/store/record"},
 	"internal/store/kube":               {"internal/audit", "internal/incident", "internal/evidence", "internal/store/record"},
+	"internal/store/kube/kubetest":      {},
 	"internal/store/storetest":          {"internal/audit", "internal/incident", "internal/evidence", "internal/runbook"},
 	"internal/config":                   {"internal/evidence"},
 	"internal/layout":                   {},

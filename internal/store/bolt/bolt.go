@@ -47,8 +47,8 @@ type Store struct {
 
 	db    *bbolt.DB
 	path  string
-	doubt *record.Damage  // of the file itself; nil for none
-	told  sync.Map // what of the damage was told
+	doubt *record.Damage // of the file itself; nil for none
+	told  sync.Map       // what of the damage was told
 }
 
 var (

@@ -1,9 +1,9 @@
 package storetest
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 
@@ -63,14 +63,15 @@ func bundlesAtOnce(t *testing.T, stores Stores) {
 	}
 }
 
-// Noise is text that does not compress to much less than half.
+// Noise is lines of text that do not compress to much less than half.
 func Noise(length int) string {
-	random := rand.New(rand.NewPCG(1, uint64(length)))
-	var text strings.Builder
-	for text.Len() < length {
-		fmt.Fprintf(&text, "%016x\n", random.Uint64())
+	raw := make([]byte, length/2+1)
+	_, _ = rand.NewChaCha8([32]byte{byte(length)}).Read(raw) // it never fails
+	text := []byte(hex.EncodeToString(raw))[:length]
+	for n := 63; n < length; n += 64 {
+		text[n] = '\n'
 	}
-	return text.String()[:length]
+	return string(text)
 }
 
 // largeBundle is written twice: the second one has other parts than the first.
