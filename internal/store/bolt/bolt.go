@@ -19,7 +19,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/record"
@@ -40,7 +40,7 @@ var (
 // Close it.
 type Store struct {
 	// Chained is told of each new entry of the audit trail; nil for nobody.
-	Chained func(audit.Entry)
+	Chained func(chain.Entry)
 	// Damaged is told once of each incident that is left out of a list, and of
 	// damage to the file as a whole; nil for nobody.
 	Damaged func(*record.Damage)
@@ -53,7 +53,7 @@ type Store struct {
 
 var (
 	_ incident.Store = (*Store)(nil)
-	_ audit.Trail    = (*Store)(nil)
+	_ chain.Trail    = (*Store)(nil)
 )
 
 // Close closes the file.
@@ -209,7 +209,7 @@ func (s *Store) Drop(ctx context.Context, id string, why incident.Entry) error {
 		if err := errors.Join(tx.Bucket(incidentsBucket).Delete(key), tx.Bucket(bundlesBucket).Delete(key)); err != nil {
 			return err
 		}
-		return tx.chain([]audit.Entry{audit.Gone(id, len(stored.Timeline), why)})
+		return tx.chain([]chain.Entry{chain.Gone(id, len(stored.Timeline), why)})
 	})
 }
 
@@ -258,7 +258,7 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var chained []audit.Entry
+	var chained []chain.Entry
 	err := s.guarded(func() error {
 		return s.db.Update(func(t *bbolt.Tx) error {
 			tx := &tx{Tx: t, path: s.path}

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/bolt"
@@ -117,7 +117,7 @@ func TestWhatIsStoredOutlivesTheProcess(t *testing.T) {
 func TestWhatIsChainedIsTold(t *testing.T) {
 	store := kept(t, newPath(t))
 	var told []string
-	store.Chained = func(e audit.Entry) { told = append(told, e.Head().String()) }
+	store.Chained = func(e chain.Entry) { told = append(told, e.Head().String()) }
 	inc := create(t, store)
 	inc.Version--
 	inc.Timeline = append(inc.Timeline, entry("too late"))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/incident"
 )
 
@@ -50,7 +50,7 @@ func TestAnOlderFileIsBroughtToThisFormat(t *testing.T) {
 		if err != nil || len(recent) != 2 || recent[0].ID != "INC-2" {
 			t.Errorf("recent: %+v, %v", recent, err)
 		}
-		report, err := audit.Verify(ctx, store, store)
+		report, err := chain.Verify(ctx, store, store)
 		if err != nil || len(report.Troubles) > 0 || report.Entries != 7 || report.Incidents != 3 {
 			t.Errorf("the trail: %+v, %v", report, err)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/bolt"
@@ -332,7 +332,7 @@ func TestAFlippedBit(t *testing.T) {
 				t.Errorf("byte %d: the list has %+v", at, inc)
 			}
 		}
-		report, unread := audit.Verify(ctx, store, store)
+		report, unread := chain.Verify(ctx, store, store)
 		if lost || err != nil || unread != nil || len(report.Troubles) > 0 {
 			told++
 		} else {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"iter"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 )
 
 // trailStep is how many entries one transaction reads: a reader that is slow
@@ -12,10 +12,10 @@ import (
 const trailStep = 1000
 
 // Trail gives the audit trail in the order of the file.
-func (s *Store) Trail(ctx context.Context) iter.Seq2[audit.Entry, error] {
-	return func(yield func(audit.Entry, error) bool) {
+func (s *Store) Trail(ctx context.Context) iter.Seq2[chain.Entry, error] {
+	return func(yield func(chain.Entry, error) bool) {
 		type read struct {
-			entry audit.Entry
+			entry chain.Entry
 			err   error
 		}
 		var after []byte
@@ -37,7 +37,7 @@ func (s *Store) Trail(ctx context.Context) iter.Seq2[audit.Entry, error] {
 				return nil
 			})
 			if err != nil {
-				yield(audit.Entry{}, err)
+				yield(chain.Entry{}, err)
 				return
 			}
 			for _, one := range step {
@@ -53,7 +53,7 @@ func (s *Store) Trail(ctx context.Context) iter.Seq2[audit.Entry, error] {
 }
 
 // Head gives the newest entry's.
-func (s *Store) Head(ctx context.Context) (head audit.Head, err error) {
+func (s *Store) Head(ctx context.Context) (head chain.Head, err error) {
 	err = s.view(ctx, func(tx *tx) error {
 		head, err = tx.head()
 		return err

@@ -10,7 +10,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/record"
@@ -20,7 +20,7 @@ import (
 type tx struct {
 	*bbolt.Tx
 	path    string
-	chained []audit.Entry
+	chained []chain.Entry
 }
 
 func incidentName(id string) string { return id }
@@ -70,7 +70,7 @@ func (t *tx) put(inc incident.Incident, stored *incident.Incident) (incident.Inc
 	if err := t.list(inc); err != nil {
 		return incident.Incident{}, err
 	}
-	if err := t.chain(audit.Lines(inc, known)); err != nil {
+	if err := t.chain(chain.Lines(inc, known)); err != nil {
 		return incident.Incident{}, err
 	}
 	return t.get(inc.ID)
@@ -110,7 +110,7 @@ func closedAt(key []byte) time.Time {
 
 // chain binds entries to the end of the trail. Where its last entry is damaged,
 // they stand behind it without its hash: the trail goes on.
-func (t *tx) chain(entries []audit.Entry) error {
+func (t *tx) chain(entries []chain.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -134,19 +134,19 @@ func (t *tx) chain(entries []audit.Entry) error {
 	return nil
 }
 
-func (t *tx) head() (audit.Head, error) {
+func (t *tx) head() (chain.Head, error) {
 	key, sealed := t.Bucket(trailBucket).Cursor().Last()
 	if key == nil {
-		return audit.Head{}, nil
+		return chain.Head{}, nil
 	}
 	entry, err := t.entry(key, sealed)
 	return entry.Head(), err
 }
 
-func (t *tx) entry(key, sealed []byte) (entry audit.Entry, err error) {
+func (t *tx) entry(key, sealed []byte) (entry chain.Entry, err error) {
 	n := numberIn(key)
 	if err := record.Unpack(entryName(n), sealed, &entry); err != nil {
-		return audit.Entry{N: n}, &record.Damage{What: fmt.Sprintf("entry %d of the audit trail", n), Where: t.path, Err: err}
+		return chain.Entry{N: n}, &record.Damage{What: fmt.Sprintf("entry %d of the audit trail", n), Where: t.path, Err: err}
 	}
 	return entry, nil
 }

@@ -13,7 +13,7 @@
 // between leaves the mark, and any replica chains the lines later (Mend). Somebody
 // who may write ConfigMaps here can write the whole chain anew. They cannot change,
 // drop, insert or move an entry without changing every later hash, which the log
-// and the reports tell of; see package audit.
+// and the reports tell of; see package chain.
 package kube
 
 import (
@@ -32,7 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/record"
 )
@@ -44,7 +44,7 @@ type Store struct {
 	Namespace string
 	// Chained is told of each entry that this process adds to the audit trail;
 	// nil for nobody.
-	Chained func(audit.Entry)
+	Chained func(chain.Entry)
 	// Unchained is told where lines of an incident could not be added to the audit
 	// trail now; nil for nobody. Mend adds them.
 	Unchained func(id string, err error)
@@ -64,7 +64,7 @@ type Store struct {
 var (
 	_ incident.Store   = (*Store)(nil)
 	_ incident.Watcher = (*Store)(nil)
-	_ audit.Trail      = (*Store)(nil)
+	_ chain.Trail      = (*Store)(nil)
 )
 
 // New makes a Store. It asks nothing.
@@ -224,7 +224,7 @@ func (s *Store) chainLines(ctx context.Context, inc incident.Incident, is head) 
 	// leave it out of the trail.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if err := s.chain(ctx, audit.Lines(inc, is.chained)); err != nil {
+	if err := s.chain(ctx, chain.Lines(inc, is.chained)); err != nil {
 		if s.Unchained != nil {
 			s.Unchained(inc.ID, err)
 		}
@@ -277,7 +277,7 @@ func (s *Store) Mend(ctx context.Context, now time.Time) error {
 			continue // it is told where it is read
 		}
 		is := headOf(&pending[i])
-		if err := s.chain(ctx, audit.Lines(inc, is.chained)); err != nil {
+		if err := s.chain(ctx, chain.Lines(inc, is.chained)); err != nil {
 			return fmt.Errorf("write the audit trail: %w", err)
 		}
 		s.clearMark(ctx, inc.ID, is, len(inc.Timeline))
@@ -296,7 +296,7 @@ func (s *Store) Drop(ctx context.Context, id string, why incident.Entry) error {
 	if err != nil {
 		return err
 	}
-	lines := append(audit.Lines(inc, headOf(object).chained), audit.Gone(id, len(inc.Timeline), why))
+	lines := append(chain.Lines(inc, headOf(object).chained), chain.Gone(id, len(inc.Timeline), why))
 	if err := s.chain(ctx, lines); err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}

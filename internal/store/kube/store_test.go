@@ -14,7 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/kube"
@@ -61,9 +61,9 @@ func add(t *testing.T, store *kube.Store, id, text string) incident.Incident {
 	return inc
 }
 
-func verify(t *testing.T, store *kube.Store, kept ...audit.Head) audit.Report {
+func verify(t *testing.T, store *kube.Store, kept ...chain.Head) chain.Report {
 	t.Helper()
-	report, err := audit.Verify(t.Context(), store, store, kept...)
+	report, err := chain.Verify(t.Context(), store, store, kept...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestAnswersThatAreLost(t *testing.T) {
 				store := kube.New(server.Clients(t), namespace)
 				server.Break(once(fault, matches))
 				var chained []uint64
-				store.Chained = func(e audit.Entry) { chained = append(chained, e.N) }
+				store.Chained = func(e chain.Entry) { chained = append(chained, e.N) }
 				inc := create(t, store)
 				inc = add(t, store, inc.ID, "ran every step")
 				if inc.ID != "INC-1" || inc.Version != 2 || len(inc.Timeline) != 2 {

@@ -14,7 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/store/record"
 )
 
@@ -39,8 +39,8 @@ type trail struct {
 // segment is one object of the trail.
 type segment struct {
 	number  int
-	entries []audit.Entry
-	head    audit.Head
+	entries []chain.Entry
+	head    chain.Head
 	newest  uint64
 	full    bool
 
@@ -51,7 +51,7 @@ type segment struct {
 func segmentName(number int) string { return fmt.Sprintf("%s%06d", trailPrefix, number) }
 
 // chain adds lines to the end of the trail that are not there yet.
-func (s *Store) chain(ctx context.Context, lines []audit.Entry) error {
+func (s *Store) chain(ctx context.Context, lines []chain.Entry) error {
 	s.trail.mu.Lock()
 	defer s.trail.mu.Unlock()
 	mark := s.mark()
@@ -113,7 +113,7 @@ func (s *Store) writeSegment(ctx context.Context, next, tail *segment) error {
 	return nil
 }
 
-func (s *Store) tellChained(entries []audit.Entry) {
+func (s *Store) tellChained(entries []chain.Entry) {
 	for _, entry := range entries {
 		if s.Chained != nil {
 			s.Chained(entry)
@@ -122,7 +122,7 @@ func (s *Store) tellChained(entries []audit.Entry) {
 }
 
 // with is the segment with more entries, or the one behind it where it is full.
-func (g *segment) with(lines []audit.Entry, mark string) *segment {
+func (g *segment) with(lines []chain.Entry, mark string) *segment {
 	next := &segment{number: g.number, entries: slices.Clip(g.entries), head: g.head, newest: g.newest,
 		resourceVersion: g.resourceVersion, marks: append(slices.Clip(g.marks), mark)}
 	if g.full {
@@ -140,27 +140,27 @@ func (g *segment) with(lines []audit.Entry, mark string) *segment {
 func (g *segment) wrote(mark string) bool { return g != nil && slices.Contains(g.marks, mark) }
 
 // those gives the segment's entries for these lines.
-func (g *segment) those(lines []audit.Entry) (found []audit.Entry) {
+func (g *segment) those(lines []chain.Entry) (found []chain.Entry) {
 	if g == nil {
 		return nil
 	}
 	for _, entry := range g.entries {
-		if slices.ContainsFunc(lines, func(line audit.Entry) bool { return sameLine(line, entry) }) {
+		if slices.ContainsFunc(lines, func(line chain.Entry) bool { return sameLine(line, entry) }) {
 			found = append(found, entry)
 		}
 	}
 	return found
 }
 
-func sameLine(a, b audit.Entry) bool {
+func sameLine(a, b chain.Entry) bool {
 	return a.Incident == b.Incident && a.Line == b.Line && a.Gone == b.Gone
 }
 
 // without gives the lines that stand in none of the segments.
-func without(lines []audit.Entry, segments ...*segment) []audit.Entry {
-	return slices.DeleteFunc(slices.Clone(lines), func(line audit.Entry) bool {
+func without(lines []chain.Entry, segments ...*segment) []chain.Entry {
+	return slices.DeleteFunc(slices.Clone(lines), func(line chain.Entry) bool {
 		return slices.ContainsFunc(segments, func(g *segment) bool {
-			return g != nil && slices.ContainsFunc(g.entries, func(entry audit.Entry) bool { return sameLine(line, entry) })
+			return g != nil && slices.ContainsFunc(g.entries, func(entry chain.Entry) bool { return sameLine(line, entry) })
 		})
 	})
 }
@@ -227,7 +227,7 @@ func (s *Store) segment(ctx context.Context, number int) (*segment, error) {
 		resourceVersion: object.ResourceVersion, marks: strings.Fields(object.Annotations[noteMarks])}
 	if err := record.Unpack(object.Name, object.BinaryData[dataKey], &g.entries); err != nil {
 		g.full = true
-		if g.head, err = audit.ParseHead(object.Annotations[noteHead]); err != nil {
+		if g.head, err = chain.ParseHead(object.Annotations[noteHead]); err != nil {
 			return nil, s.damage("the audit trail", object.Name, err)
 		}
 		return g, nil
@@ -266,21 +266,21 @@ func (s *Store) lastNumber(ctx context.Context) (uint64, error) {
 }
 
 // Trail gives the audit trail, segment by segment.
-func (s *Store) Trail(ctx context.Context) iter.Seq2[audit.Entry, error] {
-	return func(yield func(audit.Entry, error) bool) {
+func (s *Store) Trail(ctx context.Context) iter.Seq2[chain.Entry, error] {
+	return func(yield func(chain.Entry, error) bool) {
 		numbers, err := s.segments(ctx)
 		if err != nil {
-			yield(audit.Entry{}, err)
+			yield(chain.Entry{}, err)
 			return
 		}
-		last := audit.Head{}
+		last := chain.Head{}
 		for _, number := range numbers {
 			g, err := s.segment(ctx, number)
 			if err == nil && len(g.entries) == 0 {
 				err = s.damage(fmt.Sprintf("the audit trail from entry %d to %d", last.N+1, g.head.N), segmentName(number), record.ErrDamaged)
 			}
 			if err != nil {
-				if !yield(audit.Entry{N: last.N + 1}, err) {
+				if !yield(chain.Entry{N: last.N + 1}, err) {
 					return
 				}
 				if g == nil {
@@ -298,11 +298,11 @@ func (s *Store) Trail(ctx context.Context) iter.Seq2[audit.Entry, error] {
 }
 
 // Head gives the newest entry's.
-func (s *Store) Head(ctx context.Context) (audit.Head, error) {
+func (s *Store) Head(ctx context.Context) (chain.Head, error) {
 	s.trail.mu.Lock()
 	defer s.trail.mu.Unlock()
 	if err := s.loadTail(ctx); err != nil {
-		return audit.Head{}, fmt.Errorf("read the audit trail: %w", err)
+		return chain.Head{}, fmt.Errorf("read the audit trail: %w", err)
 	}
 	return s.trail.tail.head, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/store/kube"
 	"redis-session-bot/internal/store/kube/kubetest"
 	"redis-session-bot/internal/store/record"
@@ -48,10 +48,10 @@ func TestTheTrailGoesOnInTheNextSegment(t *testing.T) {
 
 // TestTamperingInTheCluster: what somebody who may write ConfigMaps does is found.
 func TestTamperingInTheCluster(t *testing.T) {
-	segment := func(server *kubetest.Server, number int, edit func([]audit.Entry) []audit.Entry) {
+	segment := func(server *kubetest.Server, number int, edit func([]chain.Entry) []chain.Entry) {
 		name := fmt.Sprintf("redis-session-bot-trail-%06d", number)
 		server.Edit(namespace, name, func(object *corev1.ConfigMap) *corev1.ConfigMap {
-			var entries []audit.Entry
+			var entries []chain.Entry
 			if err := record.Unpack(name, object.BinaryData["record"], &entries); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -69,10 +69,10 @@ func TestTamperingInTheCluster(t *testing.T) {
 		want  string
 	}{
 		"an entry is edited": {want: "Entry 11 (INC-1, line 11) was changed", touch: func(server *kubetest.Server) {
-			segment(server, 1, func(entries []audit.Entry) []audit.Entry { entries[10].Text = "nothing"; return entries })
+			segment(server, 1, func(entries []chain.Entry) []chain.Entry { entries[10].Text = "nothing"; return entries })
 		}},
 		"one is dropped at the end": {want: "The trail ends with entry 630", touch: func(server *kubetest.Server) {
-			segment(server, 3, func(entries []audit.Entry) []audit.Entry { return entries[:len(entries)-1] })
+			segment(server, 3, func(entries []chain.Entry) []chain.Entry { return entries[:len(entries)-1] })
 		}},
 		"a segment is deleted": {want: "are missing", touch: func(server *kubetest.Server) {
 			server.Edit(namespace, "redis-session-bot-trail-000002", gone)

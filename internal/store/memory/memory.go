@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 )
@@ -24,12 +24,12 @@ type Store struct {
 	order   []string
 	records map[string]json.RawMessage
 	bundles map[string]evidence.Bundle
-	trail   []audit.Entry
+	trail   []chain.Entry
 }
 
 var (
 	_ incident.Store = (*Store)(nil)
-	_ audit.Trail    = (*Store)(nil)
+	_ chain.Trail    = (*Store)(nil)
 )
 
 // Create stores a new incident under the next ID.
@@ -45,7 +45,7 @@ func (s *Store) Create(ctx context.Context, inc incident.Incident) (incident.Inc
 	}
 	s.given++
 	s.order = append(s.order, inc.ID)
-	s.chain(audit.Lines(inc, 0))
+	s.chain(chain.Lines(inc, 0))
 	return s.get(inc.ID)
 }
 
@@ -77,7 +77,7 @@ func (s *Store) Update(ctx context.Context, inc incident.Incident) (incident.Inc
 	if err := s.put(inc); err != nil {
 		return incident.Incident{}, err
 	}
-	s.chain(audit.Lines(inc, len(stored.Timeline)))
+	s.chain(chain.Lines(inc, len(stored.Timeline)))
 	return s.get(inc.ID)
 }
 
@@ -135,7 +135,7 @@ func (s *Store) Drop(ctx context.Context, id string, why incident.Entry) error {
 	if err != nil {
 		return err
 	}
-	s.chain([]audit.Entry{audit.Gone(id, len(inc.Timeline), why)})
+	s.chain([]chain.Entry{chain.Gone(id, len(inc.Timeline), why)})
 	delete(s.records, id)
 	delete(s.bundles, id)
 	s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == id })
@@ -170,11 +170,11 @@ func (s *Store) Bundle(ctx context.Context, id string) (evidence.Bundle, error) 
 }
 
 // Trail gives the audit trail.
-func (s *Store) Trail(context.Context) iter.Seq2[audit.Entry, error] {
+func (s *Store) Trail(context.Context) iter.Seq2[chain.Entry, error] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entries := slices.Clone(s.trail)
-	return func(yield func(audit.Entry, error) bool) {
+	return func(yield func(chain.Entry, error) bool) {
 		for _, entry := range entries {
 			if !yield(entry, nil) {
 				return
@@ -184,20 +184,20 @@ func (s *Store) Trail(context.Context) iter.Seq2[audit.Entry, error] {
 }
 
 // Head gives the newest entry's.
-func (s *Store) Head(context.Context) (audit.Head, error) {
+func (s *Store) Head(context.Context) (chain.Head, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.head(), nil
 }
 
-func (s *Store) head() audit.Head {
+func (s *Store) head() chain.Head {
 	if len(s.trail) == 0 {
-		return audit.Head{}
+		return chain.Head{}
 	}
 	return s.trail[len(s.trail)-1].Head()
 }
 
-func (s *Store) chain(entries []audit.Entry) {
+func (s *Store) chain(entries []chain.Entry) {
 	for _, entry := range entries {
 		s.trail = append(s.trail, s.head().Next(entry))
 	}

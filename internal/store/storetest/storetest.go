@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/runbook"
@@ -21,7 +21,7 @@ import (
 // Store is what the suite tests: a store with its audit trail.
 type Store interface {
 	incident.Store
-	audit.Trail
+	chain.Trail
 }
 
 // Stores are two stores on one backend, as two replicas have them. Where only
@@ -201,9 +201,9 @@ func noneLost(t *testing.T, stores Stores) {
 }
 
 // untouched fails unless the trail and the incidents agree.
-func untouched(t *testing.T, store Store, entries uint64) audit.Report {
+func untouched(t *testing.T, store Store, entries uint64) chain.Report {
 	t.Helper()
-	report, err := audit.Verify(t.Context(), store, store)
+	report, err := chain.Verify(t.Context(), store, store)
 	if err != nil || len(report.Troubles) > 0 || report.Entries != entries {
 		t.Errorf("%d entries, not %d, %v: %+v", report.Entries, entries, err, report.Troubles)
 	}
@@ -338,7 +338,7 @@ func drop(t *testing.T, stores Stores) {
 		t.Errorf("the next one is %s: an ID was given twice", next.ID)
 	}
 	untouched(t, stores.One, 4)
-	var said audit.Entry
+	var said chain.Entry
 	for entry, err := range stores.One.Trail(ctx) {
 		if err != nil {
 			t.Error(err)

@@ -1,4 +1,4 @@
-package audit_test
+package chain_test
 
 import (
 	"context"
@@ -11,23 +11,23 @@ import (
 	"testing"
 	"time"
 
-	"redis-session-bot/internal/audit"
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/incident"
 )
 
 // ledger is a trail and its incidents, as a forger finds them.
 type ledger struct {
-	entries   []audit.Entry
+	entries   []chain.Entry
 	damaged   map[uint64]bool
 	incidents map[string]incident.Incident
 }
 
-func (l *ledger) Trail(context.Context) iter.Seq2[audit.Entry, error] {
-	return func(yield func(audit.Entry, error) bool) {
+func (l *ledger) Trail(context.Context) iter.Seq2[chain.Entry, error] {
+	return func(yield func(chain.Entry, error) bool) {
 		for _, entry := range l.entries {
 			var err error
 			if l.damaged[entry.N] {
-				entry, err = audit.Entry{N: entry.N}, errors.New("the checksum is wrong")
+				entry, err = chain.Entry{N: entry.N}, errors.New("the checksum is wrong")
 			}
 			if !yield(entry, err) {
 				return
@@ -36,7 +36,7 @@ func (l *ledger) Trail(context.Context) iter.Seq2[audit.Entry, error] {
 	}
 }
 
-func (l *ledger) Head(context.Context) (audit.Head, error) {
+func (l *ledger) Head(context.Context) (chain.Head, error) {
 	return l.entries[len(l.entries)-1].Head(), nil
 }
 
@@ -58,8 +58,8 @@ func (l *ledger) Index(context.Context) (index []incident.Brief, err error) {
 	return index, nil
 }
 
-func (l *ledger) chain(entries ...audit.Entry) {
-	head := audit.Head{}
+func (l *ledger) chain(entries ...chain.Entry) {
+	head := chain.Head{}
 	if len(l.entries) > 0 {
 		head, _ = l.Head(context.Background())
 	}
@@ -91,10 +91,10 @@ func written() *ledger {
 	}
 	for n := range 4 {
 		for _, id := range []string{"INC-1", "INC-2", "INC-3"} {
-			l.chain(audit.Lines(l.incidents[id], n)[0])
+			l.chain(chain.Lines(l.incidents[id], n)[0])
 		}
 	}
-	l.chain(audit.Gone("INC-3", 4, incident.Entry{At: at, Actor: incident.Actor{ID: "bot"}, Text: "dropped"}))
+	l.chain(chain.Gone("INC-3", 4, incident.Entry{At: at, Actor: incident.Actor{ID: "bot"}, Text: "dropped"}))
 	delete(l.incidents, "INC-3")
 	return l
 }
@@ -106,10 +106,10 @@ func TestTampering(t *testing.T) {
 	edit := func(l *ledger, n int, text string) { l.entries[n-1].Text = text }
 	for name, test := range map[string]struct {
 		touch func(l *ledger)
-		kept  []audit.Head
+		kept  []chain.Head
 		want  []string // each is the start of one trouble
 	}{
-		"nothing":                     {touch: func(*ledger) {}, kept: []audit.Head{kept, early}},
+		"nothing":                     {touch: func(*ledger) {}, kept: []chain.Head{kept, early}},
 		"an entry is edited":          {touch: func(l *ledger) { edit(l, 5, "ran nothing") }, want: []string{"Entry 5 (INC-2, line 2) was changed", "Line 2 of INC-2 says otherwise"}},
 		"its actor is":                {touch: func(l *ledger) { l.entries[6].Actor = "U2" }, want: []string{"Entry 7 (INC-1, line 3) was changed", "Line 3 of INC-1 says otherwise"}},
 		"its time is":                 {touch: func(l *ledger) { l.entries[6].At = at.Add(1) }, want: []string{"Entry 7 (INC-1, line 3) was changed", "Line 3 of INC-1 says otherwise"}},
@@ -117,7 +117,7 @@ func TestTampering(t *testing.T) {
 		"its hash is":                 {touch: func(l *ledger) { l.entries[4].Hash = strings.Repeat("0", 64) }, want: []string{"Entry 5 (INC-2, line 2) was changed", "Entry 6 (INC-3, line 2) was changed, or is not the one that followed entry 5"}},
 		"and its hash written anew":   {touch: func(l *ledger) { edit(l, 5, "x"); l.entries[4] = l.entries[3].Head().Next(l.entries[4]) }, want: []string{"Entry 6 (INC-3, line 2) was changed, or is not the one that followed entry 5", "Line 2 of INC-2 says otherwise"}},
 		"and every hash":              {touch: func(l *ledger) { edit(l, 5, "x"); l.rechain() }, want: []string{"Line 2 of INC-2 says otherwise"}},
-		"and every hash, with a head": {touch: func(l *ledger) { edit(l, 6, "x"); l.rechain() }, kept: []audit.Head{kept}, want: []string{"Entry 13 has another hash than the head that was kept"}},
+		"and every hash, with a head": {touch: func(l *ledger) { edit(l, 6, "x"); l.rechain() }, kept: []chain.Head{kept}, want: []string{"Entry 13 has another hash than the head that was kept"}},
 		"an entry is dropped":         {touch: func(l *ledger) { l.entries = slices.Delete(l.entries, 4, 5) }, want: []string{"Entry 5 is missing.", "Line 3 of INC-2 is told of before line 2", "Line 2 of INC-2 says otherwise"}},
 		"several are": {touch: func(l *ledger) {
 			l.entries = slices.Delete(l.entries, 11, 12)
@@ -126,7 +126,7 @@ func TestTampering(t *testing.T) {
 		"the first is":                 {touch: func(l *ledger) { l.entries = l.entries[1:] }, want: []string{"Entry 1 is missing.", "Line 2 of INC-1 is told of before line 1", "Line 1 of INC-1 says otherwise"}},
 		"and every hash written anew ": {touch: func(l *ledger) { l.entries = slices.Delete(l.entries, 4, 5); l.rechain() }, want: []string{"Line 3 of INC-2 is told of before line 2", "Line 2 of INC-2 says otherwise"}},
 		"an entry is inserted": {touch: func(l *ledger) {
-			forged := l.entries[4].Head().Next(audit.Entry{At: at, Incident: "INC-2", Line: 3, Actor: "U1", Text: "took over"})
+			forged := l.entries[4].Head().Next(chain.Entry{At: at, Incident: "INC-2", Line: 3, Actor: "U1", Text: "took over"})
 			l.entries = slices.Insert(l.entries, 5, forged)
 		}, want: []string{"There are two entries 6: one was inserted.", "Entry 8 tells of line 3 of INC-2 once more, and otherwise", "Line 3 of INC-2 says otherwise"}},
 		"two change places": {touch: func(l *ledger) { l.entries[3], l.entries[4] = l.entries[4], l.entries[3] },
@@ -136,7 +136,7 @@ func TestTampering(t *testing.T) {
 			l.entries[3].N, l.entries[4].N = 4, 5
 		}, want: []string{"Entry 4 (INC-2, line 2) was changed", "Entry 5 (INC-1, line 2) was changed", "Entry 6 (INC-3, line 2) was changed, or is not the one that followed entry 5"}},
 		"the end is cut off":       {touch: func(l *ledger) { l.entries = l.entries[:11] }, want: []string{"INC-3 is missing: the trail tells of it"}},
-		"with a head that is kept": {touch: func(l *ledger) { l.entries = l.entries[:12] }, kept: []audit.Head{kept}, want: []string{"The trail ends with entry 12, and a head of entry 13 was kept", "INC-3 is missing"}},
+		"with a head that is kept": {touch: func(l *ledger) { l.entries = l.entries[:12] }, kept: []chain.Head{kept}, want: []string{"The trail ends with entry 12, and a head of entry 13 was kept", "INC-3 is missing"}},
 		"the end of both is cut off": {touch: func(l *ledger) {
 			l.entries = l.entries[:10]
 			shorten(l, "INC-2", 3)
@@ -146,7 +146,7 @@ func TestTampering(t *testing.T) {
 			l.entries = l.entries[:10]
 			shorten(l, "INC-2", 3)
 			l.incidents["INC-3"] = incident.Incident{ID: "INC-3", Timeline: written().incidents["INC-1"].Timeline[:3]}
-		}, kept: []audit.Head{early, kept}, want: []string{"The trail ends with entry 10, and a head of entry 13 was kept"}},
+		}, kept: []chain.Head{early, kept}, want: []string{"The trail ends with entry 10, and a head of entry 13 was kept"}},
 		"a timeline is edited":  {touch: func(l *ledger) { l.incidents["INC-1"].Timeline[2].Text = "cancelled plan 1" }, want: []string{"Line 3 of INC-1 says otherwise"}},
 		"a timeline is cut off": {touch: func(l *ledger) { shorten(l, "INC-1", 3) }, want: []string{"Line 4 of INC-1 is in the trail, and not in the incident any more"}},
 		"a line is added to one": {touch: func(l *ledger) {
@@ -158,14 +158,14 @@ func TestTampering(t *testing.T) {
 		"an incident is brought in": {touch: func(l *ledger) {
 			l.incidents["INC-9"] = incident.Incident{ID: "INC-9", Timeline: l.incidents["INC-1"].Timeline}
 		}, want: []string{"Line 1 of INC-9 is not in the trail"}},
-		"a store that died wrote again": {touch: func(l *ledger) { l.chain(audit.Lines(l.incidents["INC-1"], 3)...) }},
+		"a store that died wrote again": {touch: func(l *ledger) { l.chain(chain.Lines(l.incidents["INC-1"], 3)...) }},
 		"an entry is damaged":           {touch: func(l *ledger) { l.damaged[5] = true }, want: []string{"Entry 5 cannot be read: the checksum is wrong", "Line 3 of INC-2 is told of before line 2", "Line 2 of INC-2 says otherwise"}},
 		"an incident is damaged":        {touch: func(l *ledger) { l.incidents["INC-1"] = incident.Incident{ID: "INC-1", Runbook: "damaged"} }, want: []string{"INC-1 cannot be read: the checksum is wrong"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := written()
 			test.touch(l)
-			report, err := audit.Verify(t.Context(), l, l, test.kept...)
+			report, err := chain.Verify(t.Context(), l, l, test.kept...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,13 +188,13 @@ func shorten(l *ledger, id string, lines int) {
 
 func TestTheReport(t *testing.T) {
 	l := written()
-	report, err := audit.Verify(t.Context(), l, l)
+	report, err := chain.Verify(t.Context(), l, l)
 	if err != nil || report.Entries != 13 || report.Incidents != 3 || report.Head != l.entries[12].Head() || !report.From.Equal(at) || !report.To.Equal(at) {
 		t.Errorf("%+v, %v", report, err)
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := audit.Verify(over, l, l); !errors.Is(err, context.Canceled) {
+	if _, err := chain.Verify(over, l, l); !errors.Is(err, context.Canceled) {
 		t.Errorf("over: %v", err)
 	}
 }
@@ -202,13 +202,13 @@ func TestTheReport(t *testing.T) {
 // TestTheHashIsWhatTheDocSays, so that anybody can compute it with jq and sha256sum.
 func TestTheHashIsWhatTheDocSays(t *testing.T) {
 	inc := incident.Incident{ID: "INC-1", Timeline: []incident.Entry{{At: at.In(time.FixedZone("", 3600)), Actor: incident.Actor{ID: "U1", Name: "Ada <&> \xff\u2028", Team: "T1"}, Text: "said \"no\""}}}
-	first := audit.Head{}.Next(audit.Lines(inc, 0)[0])
+	first := chain.Head{}.Next(chain.Lines(inc, 0)[0])
 	line := `{"n":1,"at":"2026-01-02T03:04:05.000000678Z","incident":"INC-1","line":1,"actor":"U1","name":"Ada <&> �\u2028","team":"T1","text":"said \"no\""}`
 	sum := sha256.Sum256([]byte("\n" + line))
 	if first.Hash != hex.EncodeToString(sum[:]) {
 		t.Errorf("the first: %s", first.JSON())
 	}
-	second := first.Head().Next(audit.Gone("INC-1", 1, incident.Entry{At: at, Text: "dropped"}))
+	second := first.Head().Next(chain.Gone("INC-1", 1, incident.Entry{At: at, Text: "dropped"}))
 	sum = sha256.Sum256([]byte(first.Hash + "\n" + `{"n":2,"at":"2026-01-02T03:04:05.000000678Z","incident":"INC-1","line":2,"actor":"","name":"","text":"dropped","gone":true}`))
 	if second.Hash != hex.EncodeToString(sum[:]) {
 		t.Errorf("the second: %s", second.JSON())
@@ -220,11 +220,11 @@ func TestTheHashIsWhatTheDocSays(t *testing.T) {
 
 func TestHeads(t *testing.T) {
 	head := written().entries[3].Head()
-	if parsed, err := audit.ParseHead(" " + strings.ToUpper(head.String()) + "\n"); err != nil || parsed != head {
+	if parsed, err := chain.ParseHead(" " + strings.ToUpper(head.String()) + "\n"); err != nil || parsed != head {
 		t.Errorf("%s, %v", parsed, err)
 	}
 	for _, text := range []string{"", "4", "4:", "0:" + head.Hash, "-1:" + head.Hash, "4:" + head.Hash[1:], "4:" + head.Hash[1:] + "x", "4:" + head.Hash + "00"} {
-		if parsed, err := audit.ParseHead(text); err == nil {
+		if parsed, err := chain.ParseHead(text); err == nil {
 			t.Errorf("%q is %s", text, parsed)
 		}
 	}

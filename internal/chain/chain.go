@@ -1,6 +1,5 @@
-// Package audit is the trail of what was done: every line of every incident's
-// timeline in the order in which it was stored, each bound by a hash to the one
-// before it.
+// Package chain is the audit trail: every line of every incident's timeline in
+// the order in which it was stored, each bound by a hash to the one before it.
 //
 // It owns the form of an entry, its hash, and the judgement of a whole trail. It
 // keeps nothing: each store keeps the trail beside its incidents.
@@ -13,7 +12,7 @@
 // does: each entry's number and hash stand in the bot's log, and a report names
 // the newest. Such a head covers everything before it. What was written after
 // the last head that is kept elsewhere can still be cut off.
-package audit
+package chain
 
 import (
 	"bytes"
