@@ -89,7 +89,7 @@ lists them with the fixes.`,
 	}
 	o.flags(cmd.Flags())
 	cmd.PersistentFlags().StringVar(&file, "config", "", "configuration file (default: config.yaml in the working directory, if there)")
-	cmd.AddCommand(serveCommand(&file), diagnoseCommand(&file), fixCommand(&file), verifyCommand(&file), rbacCommand(&file), lintCommand())
+	cmd.AddCommand(serveCommand(&file), diagnoseCommand(&file), fixCommand(&file), verifyCommand(&file), rbacCommand(&file), auditLogCommand(&file), lintCommand())
 	return cmd
 }
 

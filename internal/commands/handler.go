@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 
@@ -188,7 +189,7 @@ func (h *Handler) status(ctx context.Context, r Request, _ string) (Reply, error
 	if err := h.Incidents.Roles.Allows(ctx, r.Actor, incident.Responder); err != nil {
 		return Reply{}, err
 	}
-	all, err := h.Incidents.List(ctx)
+	all, err := h.Incidents.Recent(ctx, time.Time{})
 	if err != nil {
 		return Reply{}, err
 	}

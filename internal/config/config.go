@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,10 +106,20 @@ type Prometheus struct {
 	Token     string        `mapstructure:"-"`
 }
 
-// Store is where incidents are kept.
+// Store is where incidents are kept, and how long.
 type Store struct {
-	Path string `mapstructure:"path"` // a file; absolute once it is loaded
+	Kind      string        `mapstructure:"kind"`      // file or kubernetes
+	Path      string        `mapstructure:"path"`      // a file; absolute once it is loaded
+	Namespace string        `mapstructure:"namespace"` // empty: the bot's own
+	Keep      time.Duration `mapstructure:"keep"`
+	KeepCount int           `mapstructure:"keep_count"`
 }
+
+// The kinds of a store.
+const (
+	StoreFile       = "file"
+	StoreKubernetes = "kubernetes"
+)
 
 // Limits bound how long things may take.
 type Limits struct {
@@ -160,7 +171,11 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("prometheus.token_file", "")
 	v.SetDefault("prometheus.selector", `job="redis-session"`)
 	v.SetDefault("prometheus.hours", "3h")
+	v.SetDefault("store.kind", StoreFile)
 	v.SetDefault("store.path", "incidents.db")
+	v.SetDefault("store.namespace", "")
+	v.SetDefault("store.keep", "400d")
+	v.SetDefault("store.keep_count", 10000)
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
 	v.SetDefault("limits.rollout", "3m")
@@ -196,7 +211,7 @@ func Load(file string) (Config, error) {
 	}
 	var c Config
 	hooks := viper.DecodeHook(mapstructure.ComposeDecodeHookFunc(
-		mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")))
+		daysHook, mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")))
 	tags := func(dc *mapstructure.DecoderConfig) { dc.MatchName = matchName }
 	if err := v.Unmarshal(&c, hooks, tags); err != nil {
 		return Config{}, fmt.Errorf("%s: %s", file, valueError(err))
@@ -216,6 +231,20 @@ func Load(file string) (Config, error) {
 // matchName lets configKey in a target be written config_key too.
 func matchName(key, field string) bool {
 	return strings.EqualFold(strings.ReplaceAll(key, "_", ""), strings.ReplaceAll(field, "_", ""))
+}
+
+// daysHook lets a duration be written in days: 400d.
+func daysHook(from, to reflect.Type, value any) (any, error) {
+	text, ok := value.(string)
+	if !ok || to != reflect.TypeFor[time.Duration]() {
+		return value, nil
+	}
+	days, found := strings.CutSuffix(strings.TrimSpace(text), "d")
+	n, err := strconv.Atoi(days)
+	if !found || err != nil {
+		return value, nil // the next hook says what is wrong
+	}
+	return time.Duration(n) * 24 * time.Hour, nil
 }
 
 func valueError(err error) string {
@@ -256,6 +285,9 @@ func secret(env, file string) (string, error) {
 
 // locate makes the path absolute: it is relative to the folder of config.yaml.
 func (s *Store) locate(file string) error {
+	if s.Kind == StoreKubernetes {
+		return nil
+	}
 	if s.Path == "" {
 		return fmt.Errorf("%s: store.path: name the file that incidents are kept in", file)
 	}
@@ -281,6 +313,15 @@ func (c *Config) check(file string) error {
 		if d <= 0 {
 			say(key, "%s is not a time; write it like 20s or 15m", d)
 		}
+	}
+	if c.Store.Kind != StoreFile && c.Store.Kind != StoreKubernetes {
+		say("store.kind", "%q is not known; use file or kubernetes", c.Store.Kind)
+	}
+	if c.Store.Keep < 0 || c.Store.Keep > 0 && c.Store.Keep < time.Hour {
+		say("store.keep", "%s is no time to keep incidents; write it like 400d, or 0 for ever", c.Store.Keep)
+	}
+	if c.Store.KeepCount < 0 {
+		say("store.keep_count", "%d is no number of incidents; 0 keeps any number", c.Store.KeepCount)
 	}
 	if !slices.Contains([]string{"data-loss", "all", "none"}, c.Approvals.SecondPerson) {
 		say("approvals.second_person", "%q is not known; use data-loss, all or none", c.Approvals.SecondPerson)

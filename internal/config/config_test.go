@@ -78,6 +78,10 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"Prometheus nowhere":     {"prometheus: {url: 'prometheus:9090'}", "prometheus.url: this is no address"},
 		"no hours of Prometheus": {"prometheus: {hours: 0s}", "prometheus.hours: 0s is not a time"},
 		"a store nowhere":        {"store: {path: ''}", "store.path: name the file"},
+		"a store of a kind":      {"store: {kind: redis}", `store.kind: "redis" is not known`},
+		"kept for a moment":      {"store: {keep: 5m}", "store.keep: 5m0s is no time"},
+		"kept for no time":       {"store: {keep: a year}", "time: invalid duration"},
+		"fewer than none":        {"store: {keep_count: -1}", "store.keep_count: -1 is no number"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +125,19 @@ func TestTheEnvironmentOverrides(t *testing.T) {
 	}
 	if c.Targets[0].ConfigKey != "k" || c.Targets[0].SecretKey != "s" {
 		t.Errorf("target: %+v", c.Targets[0])
+	}
+}
+
+func TestTimesMayBeDays(t *testing.T) {
+	for written, want := range map[string]time.Duration{"7d": 168 * time.Hour, "36h": 36 * time.Hour, "0": 0, "'0'": 0} {
+		c, err := load(t, "store: {keep: "+written+"}")
+		if err != nil || c.Store.Keep != want {
+			t.Errorf("%s: %s, %v", written, c.Store.Keep, err)
+		}
+	}
+	t.Setenv("REDIS_SESSION_BOT_STORE_KEEP", "3d")
+	if c, err := load(t, "{}"); err != nil || c.Store.Keep != 72*time.Hour {
+		t.Errorf("from the environment: %s, %v", c.Store.Keep, err)
 	}
 }
 

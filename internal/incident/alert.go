@@ -46,8 +46,9 @@ type Notice struct {
 
 // Bounds of what an incident keeps of alerts: a storm must not fill the store.
 const (
-	maxAlerts   = 1000 // beyond, an alert changes nothing
-	maxLabelled = 20   // of each name, with labels and words
+	remembers   = 7 * 24 * time.Hour // how long after an incident has ended an old word of its alerts is known as one
+	maxAlerts   = 1000               // beyond, an alert changes nothing
+	maxLabelled = 20                 // of each name, with labels and words
 )
 
 // hearing is what it means to be told of an alert, beside what is known of it.

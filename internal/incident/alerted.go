@@ -50,7 +50,7 @@ func (s *Service) alerted(ctx context.Context, notice Notice) error {
 		return fmt.Errorf("there is no runbook for %s", notice.Runbook)
 	}
 	for {
-		all, err := s.Store.List(ctx)
+		all, err := s.Store.Recent(ctx, s.Now().Add(-max(s.Alerting.ReopenWithin, remembers)))
 		if err != nil {
 			return fmt.Errorf("list incidents: %w", err)
 		}

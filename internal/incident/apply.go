@@ -73,7 +73,7 @@ func (s *Service) alone(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", id, err)
 	}
-	all, err := s.Store.Recent(ctx, s.Now())
+	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}

@@ -69,7 +69,7 @@ func (s *Service) Tidy(ctx context.Context, keep Keep) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("list incidents: %w", err)
 	}
-	recent, err := s.Store.Recent(ctx, s.Now())
+	recent, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return 0, fmt.Errorf("list incidents: %w", err)
 	}

@@ -115,7 +115,8 @@ type Store interface {
 	// reports. An incident whose record is damaged is left out, here and in Recent.
 	List(ctx context.Context) ([]Incident, error)
 	// Recent returns, oldest first, the incidents that do not rest, and those
-	// that were closed at that time or later. It costs what it returns.
+	// that were closed at that time or later; none of those for the zero time. It
+	// costs what it returns.
 	Recent(ctx context.Context, since time.Time) ([]Incident, error)
 	// Index lists what is kept, oldest first, without reading it.
 	Index(ctx context.Context) ([]Brief, error)

@@ -131,7 +131,7 @@ func (s *Service) Open(ctx context.Context, actor Actor, command string, target 
 	}
 	s.opens.Lock()
 	defer s.opens.Unlock()
-	all, err := s.Store.Recent(ctx, s.Now())
+	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return Incident{}, false, fmt.Errorf("list incidents: %w", err)
 	}
@@ -170,7 +170,7 @@ func (s *Service) create(ctx context.Context, inc Incident) (created Incident, e
 	if inc, err = s.Store.Create(ctx, inc); err != nil {
 		return Incident{}, false, fmt.Errorf("store a new incident: %w", err)
 	}
-	all, err := s.Store.List(ctx)
+	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return Incident{}, false, fmt.Errorf("list incidents: %w", err)
 	}
@@ -193,7 +193,7 @@ func (s *Service) Get(ctx context.Context, id string) (Incident, error) { return
 func (s *Service) List(ctx context.Context) ([]Incident, error) { return s.Store.List(ctx) }
 
 // Recent returns, oldest first, the incidents that do not rest, and those that
-// were closed since then.
+// were closed since then; none of those for the zero time.
 func (s *Service) Recent(ctx context.Context, since time.Time) ([]Incident, error) {
 	return s.Store.Recent(ctx, since)
 }
@@ -269,7 +269,7 @@ func (s *Service) Close(ctx context.Context, id string, actor Actor) error {
 // to be run again, and a write that was on its way is unknown. Nothing is
 // sent again.
 func (s *Service) Recover(ctx context.Context) error {
-	all, err := s.Store.Recent(ctx, s.Now())
+	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}

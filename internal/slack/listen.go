@@ -233,13 +233,16 @@ func (a *App) deliver(ctx context.Context, r request, reply commands.Reply) {
 	}
 }
 
+// threadsFor is how long somebody may still ask in the thread of a closed incident.
+const threadsFor = 30 * 24 * time.Hour
+
 // incidentAt is the incident that is shown where a request came from; "" for
 // none, or when it cannot be known.
 func (a *App) incidentAt(ctx context.Context, r request) string {
 	if r.thread == "" && r.message == "" {
 		return ""
 	}
-	all, err := a.Incidents.List(ctx)
+	all, err := a.Incidents.Recent(ctx, a.options.Now().Add(-threadsFor))
 	if err != nil {
 		return ""
 	}

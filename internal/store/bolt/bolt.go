@@ -60,8 +60,8 @@ var (
 func (s *Store) Close() error { return s.db.Close() }
 
 // Ping tells whether the file can be written.
-func (s *Store) Ping(context.Context) error {
-	if err := s.db.Update(func(*bbolt.Tx) error { return nil }); err != nil {
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.update(ctx, func(*tx) error { return nil }); err != nil {
 		return errors.New("the store cannot be written; the log says why")
 	}
 	return nil
@@ -127,14 +127,14 @@ func (s *Store) List(ctx context.Context) (all []incident.Incident, err error) {
 	return all, err
 }
 
-// Recent returns those that do not rest, and those closed since then. It reads
-// no other.
+// Recent returns those that do not rest, and those closed since then; none of
+// those for the zero time. It reads no other.
 func (s *Store) Recent(ctx context.Context, since time.Time) (all []incident.Incident, err error) {
 	s.tell(s.doubt)
 	err = s.view(ctx, func(tx *tx) error {
 		wanted := map[uint64]bool{}
 		closed := tx.Bucket(closedBucket).Cursor()
-		for key, _ := closed.Last(); key != nil && !closedAt(key).Before(since); key, _ = closed.Prev() {
+		for key, _ := closed.Last(); !since.IsZero() && key != nil && !closedAt(key).Before(since); key, _ = closed.Prev() {
 			wanted[numberIn(key)] = true
 		}
 		active := tx.Bucket(activeBucket).Cursor()

@@ -85,12 +85,13 @@ func (s *Store) List(ctx context.Context) ([]incident.Incident, error) {
 	return s.incidents(ctx, labelKind+"="+kindIncident, func(incident.Incident) bool { return true })
 }
 
-// Recent returns those that do not rest, and those closed since then. It reads
-// them, and those that were closed on the same days.
+// Recent returns those that do not rest, and those closed since then; none of
+// those for the zero time. It reads them, and those that were closed on the same
+// days.
 func (s *Store) Recent(ctx context.Context, since time.Time) ([]incident.Incident, error) {
 	all, err := s.incidents(ctx, labelKind+"="+kindIncident+","+labelActive+"=true", func(incident.Incident) bool { return true })
-	if err != nil {
-		return nil, err
+	if err != nil || since.IsZero() {
+		return all, err
 	}
 	closed, err := s.incidents(ctx, labelKind+"="+kindIncident+",!"+labelActive+","+closedOn(since, time.Now()), func(inc incident.Incident) bool {
 		return !inc.ClosedAt.Before(since) && !slices.ContainsFunc(all, func(other incident.Incident) bool { return other.ID == inc.ID })

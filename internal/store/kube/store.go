@@ -86,6 +86,14 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.unusable(err)
 }
 
+// Ping tells whether the store can be written. The error is fit for everybody.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.Check(ctx); err != nil {
+		return errors.New("the store cannot be written; the log says why")
+	}
+	return nil
+}
+
 func (s *Store) unusable(err error) error {
 	switch {
 	case err == nil:

@@ -86,9 +86,12 @@ func (s *Store) List(ctx context.Context) ([]incident.Incident, error) {
 	return s.those(ctx, func(incident.Incident) bool { return true })
 }
 
-// Recent returns those that do not rest, and those closed since then.
+// Recent returns those that do not rest, and those closed since then; none of
+// those for the zero time.
 func (s *Store) Recent(ctx context.Context, since time.Time) ([]incident.Incident, error) {
-	return s.those(ctx, func(inc incident.Incident) bool { return !inc.Rests() || !inc.ClosedAt.Before(since) })
+	return s.those(ctx, func(inc incident.Incident) bool {
+		return !inc.Rests() || !since.IsZero() && !inc.ClosedAt.Before(since)
+	})
 }
 
 func (s *Store) those(ctx context.Context, wanted func(incident.Incident) bool) ([]incident.Incident, error) {

@@ -289,12 +289,13 @@ func recent(t *testing.T, stores Stores) {
 	}
 	change(t, stores.Other, "INC-6", func(inc *incident.Incident) { inc.State, inc.ClosedAt = incident.Walking, time.Time{} })
 	change(t, stores.Other, "INC-7", ended(4*time.Hour))
-	for since, want := range map[time.Duration][]string{
-		5 * time.Hour: {"INC-1", "INC-4", "INC-5", "INC-6"},
-		3 * time.Hour: {"INC-1", "INC-3", "INC-4", "INC-5", "INC-6", "INC-7"},
-		0:             {"INC-1", "INC-2", "INC-3", "INC-4", "INC-5", "INC-6", "INC-7"},
+	for since, want := range map[time.Time][]string{
+		{}:                      {"INC-1", "INC-4", "INC-5", "INC-6"},
+		at.Add(5 * time.Hour):   {"INC-1", "INC-4", "INC-5", "INC-6"},
+		at.Add(3 * time.Hour):   {"INC-1", "INC-3", "INC-4", "INC-5", "INC-6", "INC-7"},
+		at.Add(time.Nanosecond): {"INC-1", "INC-2", "INC-3", "INC-4", "INC-5", "INC-6", "INC-7"},
 	} {
-		all, err := stores.One.Recent(t.Context(), at.Add(since))
+		all, err := stores.One.Recent(t.Context(), since)
 		if diff := cmp.Diff(want, idsOf(all)); err != nil || diff != "" {
 			t.Errorf("since %s: %v\n%s", since, err, diff)
 		}

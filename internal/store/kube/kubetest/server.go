@@ -23,9 +23,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 )
 
@@ -59,9 +61,7 @@ func Start(t testing.TB) *Server {
 }
 
 // Config is how a client reaches the server.
-func (s *Server) Config() *rest.Config {
-	return &rest.Config{Host: s.http.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
-}
+func (s *Server) Config() *rest.Config { return &rest.Config{Host: s.http.URL, QPS: -1} }
 
 // Clients gives a client of its own, as each replica has. Its user agent tells
 // which: client-1, client-2, …
@@ -261,7 +261,12 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, code int, object co
 
 func (s *Server) delete(w http.ResponseWriter, r *http.Request, namespace, name string) {
 	var options metav1.DeleteOptions
-	_ = json.NewDecoder(r.Body).Decode(&options) // none are sent where there are none
+	if body, err := io.ReadAll(r.Body); err == nil && len(body) > 0 {
+		if _, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, &options); err != nil {
+			refuse(w, http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error())
+			return
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	there, ok := s.objects[key(namespace, name)]
@@ -319,12 +324,18 @@ func invalid(object corev1.ConfigMap) string {
 	return strings.Join(wrong, "; ")
 }
 
-func read(w http.ResponseWriter, r *http.Request) (object corev1.ConfigMap, ok bool) {
-	if err := json.NewDecoder(r.Body).Decode(&object); err != nil {
-		refuse(w, http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error())
-		return object, false
+// read takes an object in whatever encoding the client has chosen.
+func read(w http.ResponseWriter, r *http.Request) (corev1.ConfigMap, bool) {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		var decoded runtime.Object
+		decoded, _, err = scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+		if object, ok := decoded.(*corev1.ConfigMap); ok {
+			return *object, true
+		}
 	}
-	return object, true
+	refuse(w, http.StatusBadRequest, metav1.StatusReasonBadRequest, fmt.Sprintf("this is no ConfigMap: %v", err))
+	return corev1.ConfigMap{}, false
 }
 
 func reply(w http.ResponseWriter, code int, object any) {
