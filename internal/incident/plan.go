@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
