@@ -61,7 +61,7 @@ test-long: test ## everything of test, every fault, its verdict and its fix, the
 	@bin/lab up --cluster-only
 	(cd lab && go test -count=1 -timeout 120m ./faults ./live/verdicts ./live/fixes ./live/changes ./live/role); result=$$?; bin/lab down; exit $$result
 	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
-	  internal/commands:FuzzHandle internal/slack:FuzzBlocks; do \
+	  internal/commands:FuzzHandle internal/slack:FuzzBlocks internal/report:FuzzNothingThatIsSaidBreaksTheReport; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
 
 verdicts: build lab ## break a store in every way and hold the verdict against it; records bundles and docs/verdicts.md

@@ -141,6 +141,7 @@ func (s *Service) judgeAgain(ctx context.Context, id string, book *runbook.Runbo
 		}
 		bundle.Alerts = inc.alertEvidence()
 		inc.judge(book, evidence.Read(bundle, inc.Target))
+		s.judged(ctx, inc)
 		return nil
 	})
 	if errors.Is(err, errNothing) {

@@ -9,7 +9,6 @@ import (
 
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
-	"redis-session-bot/internal/runbook"
 )
 
 // RunNext runs the first step that has not been run.
@@ -208,20 +207,10 @@ func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence
 		}
 		s.readSteps(inc, e)
 		inc.judge(s.Runbooks[inc.Runbook], e)
+		s.judged(ctx, inc)
 		return nil
 	})
 	return err
-}
-
-// judge takes over what the runbook says of the evidence, and which fixes it
-// admits.
-func (i *Incident) judge(book *runbook.Runbook, e evidence.Evidence) {
-	i.Verdict, i.Judged, i.Offers = book.Judge(e), true, nil
-	for _, cause := range i.Verdict.Causes {
-		for _, fix := range book.Offers(cause.Scenario, e) {
-			i.Offers = append(i.Offers, Offer{Scenario: cause.Scenario, Ref: fix.Ref, Action: fix.Action, Asks: len(fix.Inputs) > 0, Loses: len(fix.Cautions) > 0})
-		}
-	}
 }
 
 func setUnknown(step *Step, failure error) {
