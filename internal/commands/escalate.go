@@ -12,7 +12,7 @@ import (
 )
 
 // inputText is the input of a Form that holds what people are told.
-const inputText = "text"
+const inputText = incident.InputText
 
 // escalateWord asks what is told before anybody is paged.
 func (h *Handler) escalateWord(ctx context.Context, r Request, rest string) (Reply, error) {

@@ -25,7 +25,9 @@ func (h *Handler) Messages(inc incident.Incident) []Message {
 	for _, plan := range inc.Plans {
 		messages = append(messages, h.planMessages(inc, plan)...)
 	}
-	return append(messages, h.escalationMessages(inc)...)
+	messages = append(messages, h.escalationMessages(inc)...)
+	messages = append(messages, letterMessages(inc)...)
+	return append(messages, h.reportMessages(inc)...)
 }
 
 func (h *Handler) incidentView(inc incident.Incident) View {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/report"
 	"redis-session-bot/internal/runbook"
 )
 
@@ -42,6 +43,9 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	}
 	if cause.Confidence != runbook.Certain {
 		text = missing(text, inc.Verdict)
+	}
+	if inc.Alike != nil && open(inc) {
+		text = text.say("\n%s", report.Alike(*inc.Alike))
 	}
 	parts = append(parts, Paragraph{text})
 	scenario, ok := book.Scenario(cause.Scenario)

@@ -57,7 +57,17 @@ fixes:
 ` + "```yaml\nid: fallback-end\naction: keep messages on disk again\nchanges:\n  - mend: {}\n```" + `
 ### Restore
 ` + "```yaml\nid: restore\naction: put a backup back\ninputs:\n  - {id: backup, label: Name of the backup, value: \"${size(pods) > 5 ? 'newest' : ''}\"}\nchanges:\n  - mend: {backup: \"${input.backup}\"}\n```" + `
-`}
+`, Drafts: "### To users\n```yaml" + `
+id: users
+text: |
+  Orders wait since ${began}.
+  The cause is known (${cause}).
+  It is mended since ${mended}.
+  ${promised >= 0 ? 'About ' + string(promised) + ' of ' + string(held) + ' messages are kept.' : ''}
+  ${size(usage) > 0 ? 'It is used.' : ''}
+
+  Nothing has to be done, ${redis[0].pod}.
+` + "```\n"}
 
 // shop is a cluster whose queue is broken until a write mends it.
 type shop struct {
@@ -219,6 +229,9 @@ func (d *desk) say(t *testing.T, line string) string {
 	}
 	people := map[string]incident.Actor{"ada": ada, "bob": bob, "eve": {ID: "U_EVE", Name: "Eve", Team: "T1"}}
 	r := commands.Request{Actor: people[words[0]], Place: incident.Place{Channel: "C1"}}
+	if words[0] == "bob" {
+		r.Zone = time.FixedZone("Europe/Berlin", 3600) // by its name it is what the report finds
+	}
 	switch words[1] {
 	case "types":
 		r.Command, r.Text, _ = strings.Cut(strings.TrimPrefix(words[2], "/"), " ")
@@ -244,9 +257,14 @@ func (d *desk) say(t *testing.T, line string) string {
 	case "fires", "resolves":
 		d.alert(t, words[2], words[1] == "fires")
 		return ""
+	case "fails":
+		d.cluster.mended = false
+		return ""
 	case "heals":
 		d.cluster.mended = true
 		return ""
+	case "opens":
+		return d.file(t, words[2])
 	case "sees":
 		return d.seen(t, words[2])
 	case "empties":
@@ -322,6 +340,24 @@ func (d *desk) seen(t *testing.T, key string) string {
 		for _, message := range d.Messages(inc) {
 			if message.Key == key {
 				text = printed([]commands.Message{message})
+			}
+		}
+	}
+	return text
+}
+
+// file is the text of the newest message's file.
+func (d *desk) file(t *testing.T, key string) string {
+	t.Helper()
+	all, err := d.Incidents.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "no such file\n"
+	for _, inc := range all {
+		for _, message := range d.Messages(inc) {
+			if message.Key == key && len(message.Files) == 1 {
+				text = message.Files[0].Text
 			}
 		}
 	}

@@ -101,10 +101,16 @@ func State(inc incident.Incident) string {
 	switch {
 	case inc.State == incident.Closed && inc.FixedAt.IsZero():
 		return "closed without a verified fix"
-	case inc.State == incident.NotFixed:
-		return "not fixed"
+	case inc.State == incident.Closed || inc.State == incident.Fixed:
+		return string(inc.State)
+	case inc.State == incident.Applying:
+		return "being repaired"
+	case inc.State == incident.Verifying:
+		return "being verified"
+	case inc.State == incident.Stopped:
+		return "not fixed, the walk is stopped"
 	}
-	return string(inc.State)
+	return "not fixed"
 }
 
 // Name is how people know somebody.
@@ -442,4 +448,17 @@ func (r Report) timeline(p *page) {
 		rows = append(rows, append(row, text(Name(entry.Actor)), text(entry.Text)))
 	}
 	p.table(rows)
+}
+
+// Lines are the timeline as plain lines, oldest first, in the reader's zone.
+func (r Report) Lines() []string {
+	zone := r.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	lines := make([]string, len(r.Incident.Timeline))
+	for i, entry := range r.Incident.Timeline {
+		lines[i] = fmt.Sprintf("%s  %s  %s", entry.At.In(zone).Format("2 Jan 15:04:05"), incident.Line(Name(entry.Actor), 60), incident.Line(entry.Text, 0))
+	}
+	return lines
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"redis-session-bot/internal/incident"
@@ -80,7 +81,7 @@ func Span(d time.Duration) string {
 }
 
 // abroad reports whether the reader's clock is another one than UTC.
-func (r Report) abroad() bool { return r.Zone != nil && r.Zone.String() != time.UTC.String() }
+func (r Report) abroad() bool { return r.Zone != nil && !strings.HasSuffix(r.Zone.String(), "UTC") }
 
 // when is a moment with its day, in UTC and for the reader.
 func (r Report) when(at time.Time) string {

@@ -27,6 +27,7 @@ type Runbook struct {
 	Scenarios     []Scenario
 	Measures      []Fix // what people may do whatever the cause is: a rollback, a fallback
 	Verification  []Expectation
+	Letters       []Letter // drafts of texts that people edit and send
 	Doubts        Problems // what does work, and is likely not what the author means
 }
 

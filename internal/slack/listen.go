@@ -216,7 +216,7 @@ func (a *App) reply(ctx context.Context, r request) commands.Reply {
 	if own, err := a.people.bot(ctx); actor.Team == "" && err == nil {
 		actor.Team = own.team
 	}
-	return a.Handler.Handle(ctx, commands.Request{Actor: actor, Place: incident.Place{Channel: r.channel}, Thread: r.thread,
+	return a.Handler.Handle(ctx, commands.Request{Actor: actor, Zone: a.people.zone(ctx, r.user), Place: incident.Place{Channel: r.channel}, Thread: r.thread,
 		Command: r.command, Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Answers: r.answers, Incident: a.incidentAt(ctx, r), Dedup: r.id})
 }
 
