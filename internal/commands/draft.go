@@ -60,7 +60,7 @@ func (h *Handler) draft(ctx context.Context, r Request, id, name string) (Reply,
 func (h *Handler) drafted(ctx context.Context, r Request, inc incident.Incident, name string) (title, text string, err error) {
 	if name == draftHandover {
 		owed, err := h.Incidents.Owed(ctx, inc.ID)
-		return "Handover", h.reportOf(inc, incident.Asked{Zone: zoneName(r.Zone), Owed: owed}).Handover(), err
+		return "Handover", h.Report(inc, incident.Asked{Zone: zoneName(r.Zone), Owed: owed}).Handover(), err
 	}
 	letter, ok := h.Incidents.Runbooks[inc.Runbook].Letter(name)
 	if !ok {

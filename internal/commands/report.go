@@ -33,8 +33,8 @@ func zoneName(zone *time.Location) string {
 	return zone.String()
 }
 
-// reportOf is the report of an incident for whoever asked.
-func (h *Handler) reportOf(inc incident.Incident, asked incident.Asked) report.Report {
+// Report is the report of an incident for whoever asked.
+func (h *Handler) Report(inc incident.Incident, asked incident.Asked) report.Report {
 	r := report.Report{Incident: inc, Book: h.Incidents.Runbooks[inc.Runbook], For: asked.By, At: asked.At, Levels: h.Incidents.Escalation.Levels}
 	if zone, err := time.LoadLocation(asked.Zone); err == nil { // "" is UTC
 		r.Zone = zone
@@ -62,7 +62,7 @@ func (h *Handler) reportMessages(inc incident.Incident) []Message {
 		text := say("").who(asked.By).say(" asked for the report at ").clock(asked.At).say(". It is a file in this thread.")
 		messages = append(messages, Message{Key: fmt.Sprintf("report/%d", asked.Number), Thread: true, Edition: fmt.Sprint(asked.Number),
 			View:  View{Summary: fmt.Sprintf("Report of %s, for %s", inc.ID, report.Name(asked.By)), Parts: []Part{Paragraph{text}}},
-			Files: []File{{Name: name, Title: "Report of " + inc.ID, Text: h.reportOf(inc, asked).Markdown()}}})
+			Files: []File{{Name: name, Title: "Report of " + inc.ID, Text: h.Report(inc, asked).Markdown()}}})
 	}
 	return messages
 }
@@ -114,7 +114,7 @@ func (h *Handler) timeline(ctx context.Context, r Request, rest string) (Reply, 
 		return Reply{}, err
 	}
 	view := View{Summary: "Timeline of " + inc.ID, Parts: []Part{Heading{"Timeline of " + inc.ID}}}
-	lines := h.reportOf(inc, incident.Asked{Zone: zoneName(r.Zone)}).Lines()
+	lines := h.Report(inc, incident.Asked{Zone: zoneName(r.Zone)}).Lines()
 	first, left := len(lines), timelineAll
 	for first > 0 {
 		line := cutTo(lines[first-1], timelineLine)
@@ -181,6 +181,7 @@ func (h *Handler) history(ctx context.Context, r Request, rest string) (Reply, e
 		return Reply{}, err
 	}
 	view := h.History(all, target, r.Zone, shownPast)
+	view.Parts = append(view.Parts, Note{say("/%s report INC-7 posts all of one.", h.Command)})
 	return Reply{Whisper: &view}, nil
 }
 
@@ -201,7 +202,6 @@ func (h *Handler) History(all []incident.Incident, target evidence.Target, zone 
 		}
 		view.Parts = append(view.Parts, Paragraph{pastLine(past, zone)})
 	}
-	view.Parts = append(view.Parts, Note{say("/%s report %s tells all of one.", h.Command, pasts[0].Incident)})
 	return view
 }
 
