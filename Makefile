@@ -37,7 +37,7 @@ demo: build lab ## a broken store on a real Kubernetes, the bot, and a local Sla
 	@bin/lab demo --fault $(FAULT) --shape $(SHAPE)
 
 set-up:
-	@scripts/chromium && scripts/node && scripts/redis
+	@scripts/chromium && scripts/node && scripts/redis && scripts/prometheus
 
 lint: go ## go vet, staticcheck and gofmt over both modules
 	@echo "lint: gofmt"; unformatted=$$(gofmt -l cmd internal runbooks lab); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }
@@ -61,7 +61,7 @@ test-long: test ## everything of test, every fault, its verdict and its fix, the
 	@bin/lab up --cluster-only
 	(cd lab && go test -count=1 -timeout 120m ./faults ./live/verdicts ./live/fixes ./live/audit ./live/changes ./live/role); result=$$?; bin/lab down; exit $$result
 	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
-	  internal/commands:FuzzHandle internal/slack:FuzzBlocks; do \
+	  internal/commands:FuzzHandle internal/slack:FuzzBlocks internal/report:FuzzNothingThatIsSaidBreaksTheReport; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
 
 verdicts: build lab ## break a store in every way and hold the verdict against it; records bundles and docs/verdicts.md

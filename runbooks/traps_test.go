@@ -36,6 +36,7 @@ type trap struct {
 	Conf       string // redis.conf
 	Events     []trapEvent
 	Neighbours []trapNeighbour
+	Prometheus *evidence.Prometheus
 	Objects    map[string]json.RawMessage // by the bundle's file names without .json
 	Files      map[string]json.RawMessage // the whole bundle as it lies in a folder: a list of items, an object, or a log's text
 	Want       string
@@ -174,6 +175,7 @@ func (one trap) bundle(t *testing.T) evidence.Bundle {
 	}
 	if one.Bot != "" || one.App != "" {
 		b.Probes = one.probes()
+		b.Prometheus = one.Prometheus
 	}
 	if one.Conf != "" {
 		b.ConfigMaps = &corev1.ConfigMapList{Items: []corev1.ConfigMap{{ObjectMeta: metav1.ObjectMeta{Name: "redis-session-config", Namespace: trapSpace},

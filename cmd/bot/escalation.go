@@ -101,14 +101,16 @@ func awaitSlack(ctx context.Context, app *slack.App, log *slog.Logger) error {
 }
 
 // work keeps the time of the incidents and answers Slack, until ctx is over. A
-// Slack that does not answer, or not any more, keeps no page from going out.
-func work(ctx context.Context, app *slack.App, incidents *incident.Service, answers bool) error {
+// Slack that does not answer, or not any more, keeps no page from going out. It
+// is deaf to alerts before it waits for what is underway.
+func work(ctx context.Context, app *slack.App, incidents *incident.Service, answers bool, deaf func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var clock sync.WaitGroup
 	clock.Go(func() { incidents.KeepTime(ctx) })
 	defer func() {
 		cancel()
 		clock.Wait()
+		deaf()
 		incidents.Wait()
 	}()
 	if !answers {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"redis-session-bot/internal/config"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/k8s"
 )
@@ -19,8 +21,9 @@ func rbacCommand(file *string) *cobra.Command {
 		Short: "Print the least Role that the bot needs for its runbook",
 		Long: `Print the least Role that the bot needs for the checks and the changes of its
 runbook, as manifests for kubectl apply: a Role and a RoleBinding for each
-target's namespace, and a ClusterRole for nodes and storage classes. A comment at
-each rule says what needs it. Nothing is asked of a cluster.
+target's namespace, and a ClusterRole for nodes and storage classes; where incidents
+are kept in ConfigMaps (store.kind), a Role for those. A comment at each rule says
+what needs it. Nothing is asked of a cluster.
 
 Without a TARGET it is for all that are configured.
 
@@ -47,7 +50,11 @@ Exit code: 0 printed, 2 bad usage or configuration.`,
 				}
 				targets = []evidence.Target{one}
 			}
-			manifests, err := k8s.RBAC(book, targets, k8s.Account{Namespace: namespace, Name: name}, extra)
+			as := k8s.Account{Namespace: namespace, Name: name}
+			if c.Store.Kind == config.StoreKubernetes {
+				as.Store = cmp.Or(c.Store.Namespace, namespace)
+			}
+			manifests, err := k8s.RBAC(book, targets, as, extra)
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,6 @@ import (
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/k8s"
 	"redis-session-bot/internal/slack"
-	"redis-session-bot/internal/store/bolt"
 	"redis-session-bot/internal/store/memory"
 	"redis-session-bot/internal/telemetry"
 )
@@ -71,14 +71,13 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	if err != nil && (answers || len(c.Escalation.Levels) == 0) {
 		return exit{exitUsage, err}
 	}
-	var store incident.Store = &memory.Store{} // a recorded incident is not one
+	var store keeper = &memory.Store{} // a recorded incident is not one
 	if recorded == nil {
-		file, err := bolt.Open(c.Store.Path)
-		if err != nil {
+		var shut func() error
+		if store, shut, err = openStore(ctx, c, log); err != nil {
 			return exit{exitUsage, err}
 		}
-		defer func() { failed = errors.Join(failed, file.Close()) }()
-		store = file
+		defer func() { failed = errors.Join(failed, shut()) }()
 	}
 	live := clusters(c.Kubeconfig)
 	incidents := service(ctx, c, live, book, store, app.Roles(), log)
@@ -86,6 +85,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	glass := c.Approvals.BreakGlass
 	incidents.BreakGlass = incident.BreakGlass{From: glass.Span[0], To: glass.Span[1], Zone: glass.At}
 	incidents.Escalation, incidents.Pagers = policy(c), reach
+	incidents.Alerting = incident.Alerting{Auto: c.Alerts.Diagnose == "auto", ReopenWithin: c.Alerts.ReopenWithin}
 	if recorded != nil {
 		incidents.Cluster, incidents.Announce, incidents.Escalation = recorded, nil, incident.Policy{}
 	}
@@ -116,6 +116,17 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 		}
 		defer answerHTTP(ctx, listener, routes(metrics, ready), log)()
 	}
+	deaf, err := hear(ctx, c.Alerts, book, targets, app, incidents, answers, log)
+	if err != nil {
+		return exit{exitUsage, fmt.Errorf("alerts: %w", err)}
+	}
+	beside, over := context.WithCancel(ctx)
+	var side sync.WaitGroup
+	defer func() { over(); side.Wait() }()
+	side.Go(func() { tidy(beside, c.Store, incidents, store, log) })
+	if shared, ok := store.(incident.Watcher); ok {
+		side.Go(func() { shared.Watch(beside, app.ChangedElsewhere) })
+	}
 	log.Info("serving", "version", buildVersion(), "runbook", book.File, "targets", names(targets))
-	return work(ctx, app, incidents, answers)
+	return work(ctx, app, incidents, answers, deaf)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -14,19 +16,73 @@ import (
 // TestServeWalksARecord: a recorded incident is walked in Slack to its verdict
 // and its plan. The plan says that nobody was asked, and has no Apply.
 func TestServeWalksARecord(t *testing.T) {
+	walk := serveRecord(t, config.Alerts{})
+	if answer := walk.workspace.Command(slacktest.TypedCommand{User: "U_RESPONDER", Channel: "C_INC", Command: "/redis-session", Text: "diagnose"}); !answer.OK {
+		t.Fatalf("the command was not answered: %+v", answer)
+	}
+	walk.press("Run all")
+	walk.plan()
+}
+
+// TestServeTakesAnAlert: Alertmanager posts, and the incident is there, walked,
+// with nothing typed; a stranger's post is refused.
+func TestServeTakesAnAlert(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	walk := serveRecord(t, config.Alerts{Listen: address, Token: "s3cret", Channel: "inc-redis", Diagnose: "auto"})
+	post := func(token string) int {
+		body := `{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"RedisSessionStoreDown"},"startsAt":"2026-01-02T02:41:00Z","fingerprint":"a"}]}`
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/alerts", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := answer.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode
+	}
+	if status := post("guessed"); status != http.StatusUnauthorized {
+		t.Errorf("a stranger is answered %d", status)
+	}
+	for range 3 { // Alertmanager repeats itself
+		if status := post("s3cret"); status != http.StatusOK {
+			t.Fatalf("Alertmanager is answered %d", status)
+		}
+	}
+	walk.plan()
+	if text := walk.text(); !strings.Contains(text, "Walked by Alertmanager") || strings.Contains(text, "INC-2") {
+		t.Errorf("shown: %s", text)
+	}
+}
+
+// serveRecord serves a recorded incident until the test ends.
+func serveRecord(t *testing.T, alerts config.Alerts) *recordWalk {
+	t.Helper()
 	workspace, err := slacktest.Start(context.Background(), slacktest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ready := workspace.Ready()
-	c := config.Config{Limits: config.Limits{Step: 10 * time.Second, PlanValid: time.Minute, Rollout: time.Minute, Verify: time.Minute}}
+	c := config.Config{Limits: config.Limits{Step: 10 * time.Second, PlanValid: time.Minute, Rollout: time.Minute, Verify: time.Minute}, Alerts: alerts}
 	c.Slack.BotToken, c.Slack.AppToken, c.Slack.APIURL, c.Slack.Channels = ready.BotToken, ready.AppToken, ready.API, []string{"inc-redis"}
 	c.Roles.Responders, c.Roles.Approvers = []string{"U_RESPONDER"}, []string{"U_RESPONDER"}
 	c.Log.Level = "error"
 	ended := make(chan error, 1)
 	go func() { ended <- serve(ctx, c, "../../runbooks/testdata/bundles/config-error-deployment") }()
-	defer func() {
+	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -37,27 +93,27 @@ func TestServeWalksARecord(t *testing.T) {
 		if err := workspace.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
-	walk := &recordWalk{t: t, workspace: workspace}
+	})
 	connecting, enough := context.WithTimeout(ctx, time.Minute)
 	defer enough()
 	if err := workspace.Listening(connecting); err != nil {
 		t.Fatal(err)
 	}
-	if answer := workspace.Command(slacktest.TypedCommand{User: "U_RESPONDER", Channel: "C_INC", Command: "/redis-session", Text: "diagnose"}); !answer.OK {
-		t.Fatalf("the command was not answered: %+v", answer)
-	}
-	walk.press("Run all")
-	walk.press("Plan: repair the configuration")
-	walk.until("the plan is shown", func() bool { return strings.Contains(walk.text(), "no API server was asked") })
-	text := walk.text()
+	return &recordWalk{t: t, workspace: workspace}
+}
+
+// plan goes from the verdict to the plan that is only shown.
+func (r *recordWalk) plan() {
+	r.t.Helper()
+	r.press("Plan: repair the configuration")
+	r.until("the plan is shown", func() bool { return strings.Contains(r.text(), "no API server was asked") })
 	for _, want := range []string{"Configuration error", "-active-defrag yes"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("nobody reads %q", want)
+		if !strings.Contains(r.text(), want) {
+			r.t.Errorf("nobody reads %q", want)
 		}
 	}
-	if walk.button("Apply") != nil {
-		t.Error("a recorded plan can be applied")
+	if r.button("Apply") != nil {
+		r.t.Error("a recorded plan can be applied")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/k8s"
+	"redis-session-bot/internal/prometheus"
 	"redis-session-bot/internal/redis"
 	"redis-session-bot/internal/runbook"
 	"redis-session-bot/runbooks"
@@ -86,6 +87,15 @@ func clusters(kubeconfig string) *k8s.Clusters {
 		Prober: &redis.Prober{Now: time.Now, Prefix: "redis-session-bot:probe:"}}
 }
 
+// watched adds what Prometheus kept, where config names one.
+func watched(c config.Prometheus, cluster incident.Cluster) incident.Cluster {
+	if c.URL == "" {
+		return cluster
+	}
+	return prometheus.Cluster{Cluster: cluster, Check: k8s.CheckUsage,
+		Reader: &prometheus.Reader{URL: c.URL, Token: c.Token, Selector: c.Selector, Hours: c.Hours, Now: time.Now}}
+}
+
 // service wires an incident service without a chat.
 func service(ctx context.Context, c config.Config, live *k8s.Clusters, book *runbook.Runbook, store incident.Store, roles incident.Roles, log *slog.Logger) *incident.Service {
 	limits := incident.DefaultLimits()
@@ -93,7 +103,7 @@ func service(ctx context.Context, c config.Config, live *k8s.Clusters, book *run
 	return &incident.Service{
 		Runbooks:   map[string]*runbook.Runbook{book.Command: book},
 		Checks:     checks.Named(),
-		Cluster:    live,
+		Cluster:    watched(c.Prometheus, live),
 		Announce:   live.Announce,
 		Store:      store,
 		Roles:      roles,

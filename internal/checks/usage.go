@@ -10,8 +10,8 @@ import (
 func usageCheck() Check {
 	return Check{
 		Name:   "usage",
-		Says:   "memory and CPU from the metrics API, beside the container's limit and maxmemory",
-		Fields: []string{"usage"},
+		Says:   "memory and CPU from the metrics API, beside the container's limit and maxmemory; and what Prometheus kept, where config names one",
+		Fields: []string{"usage", "history"},
 		Read:   readUsage,
 	}
 }
@@ -21,6 +21,7 @@ const tight = 0.9
 
 func readUsage(e evidence.Evidence) Reading {
 	r := &reading{}
+	readHistory(r, e)
 	if r.unknown(e, "usage", e.Target.Workload) {
 		return r.done("", "")
 	}
@@ -44,6 +45,36 @@ func readUsage(e evidence.Evidence) Reading {
 	}
 	readMaxmemory(r, e)
 	return r.done("", raw.String())
+}
+
+// readHistory tells what Prometheus kept; nothing where it was not asked.
+func readHistory(r *reading, e evidence.Evidence) {
+	if r.unknown(e, "history", "Prometheus") || !e.History.Known {
+		return
+	}
+	h := e.History
+	switch {
+	case h.Up == 0:
+		r.add(Warn, "Prometheus", "its last scrape of the store failed (up is 0)")
+	case h.Up < 0:
+		r.add(Warn, "Prometheus", "it has no target for the store now (up is not there)")
+	case h.RedisUp == 0:
+		r.add(Fail, "Prometheus", "the exporter gets no answer from the store (redis_up is 0)")
+	default:
+		r.add(OK, "Prometheus", "it scrapes the store")
+	}
+	if h.KeysBefore > 0 && h.KeysAfter*2 < h.KeysBefore {
+		r.add(Warn, "Prometheus", fmt.Sprintf("%d keys fell to %d, seen %s", h.KeysBefore, h.KeysAfter, ago(e.At, h.FellAt)))
+	} else if h.Keys >= 0 {
+		r.add(OK, "Prometheus", fmt.Sprintf("%d keys, at most %d", h.Keys, h.MostKeys))
+	}
+	if h.MaxMemory > 0 && h.MostMemory > 0 {
+		severity := OK
+		if float64(h.MostMemory) > tight*float64(h.MaxMemory) {
+			severity = Warn
+		}
+		r.add(severity, "Prometheus", fmt.Sprintf("memory was at most %s, %d %% of its maxmemory of %s", evidence.Bytes(h.MostMemory), h.MostMemory*100/h.MaxMemory, evidence.Bytes(h.MaxMemory)))
+	}
 }
 
 // readMaxmemory holds maxmemory against the container's limit.

@@ -27,6 +27,8 @@ const (
 	actDecide   = "decide"
 	actEdit     = "edit"
 	actHandOver = "hand-over"
+	actReport   = "report"
+	actDraft    = "draft"
 
 	actEscalate    = "escalate"
 	actHold        = "hold"

@@ -12,7 +12,7 @@ import (
 )
 
 // inputText is the input of a Form that holds what people are told.
-const inputText = "text"
+const inputText = incident.InputText
 
 // escalateWord asks what is told before anybody is paged.
 func (h *Handler) escalateWord(ctx context.Context, r Request, rest string) (Reply, error) {
@@ -154,7 +154,7 @@ func (h *Handler) concerned(ctx context.Context, r Request, name string) (incide
 	if err := h.Incidents.Roles.Allows(ctx, r.Actor, incident.Responder); err != nil {
 		return incident.Incident{}, err
 	}
-	all, err := h.Incidents.List(ctx)
+	all, err := h.Incidents.Recent(ctx, time.Time{})
 	if err != nil {
 		return incident.Incident{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 
@@ -38,7 +39,11 @@ func (h *Handler) verbs() []verb {
 		{"escalate", "page people now; what they are told is asked first (`escalate INC-7` for another incident)", h.escalateWord},
 		{"hold", "keep pages from going out by themselves: `hold 30m REASON`; `hold end` ends it", h.holdWord},
 		{"respond", "invoke incident response, once for an incident", h.respondWord},
-		{"status", "what is open, and where it stands", h.status},
+		{"status", "what is open, where it stands, and who waits for whom", h.status},
+		{"timeline", "who did what, and when (`timeline INC-7` for another incident)", h.timeline},
+		{"report", "post the report into the incident's thread (`report INC-7`, also of a closed one)", h.reportWord},
+		{"history", "what was before, and what mended it (`history TARGET` for another target)", h.history},
+		{"draft", "a text to edit and post: " + h.draftNames() + " (`draft handover INC-7`)", h.draftWord},
 		{"help", "this text", h.help},
 	}, h.storeVerbs()...)
 }
@@ -189,7 +194,7 @@ func (h *Handler) status(ctx context.Context, r Request, _ string) (Reply, error
 	if err := h.Incidents.Roles.Allows(ctx, r.Actor, incident.Responder); err != nil {
 		return Reply{}, err
 	}
-	all, err := h.Incidents.List(ctx)
+	all, err := h.Incidents.Recent(ctx, time.Time{})
 	if err != nil {
 		return Reply{}, err
 	}
@@ -205,8 +210,10 @@ func (h *Handler) status(ctx context.Context, r Request, _ string) (Reply, error
 		if inc.Place != r.Place {
 			text = text.say(", in ").channel(inc.Place.Channel)
 		}
-		if calls := h.callLines(inc); len(calls) > 0 {
-			text = append(text.say("\n"), calls...)
+		for _, more := range []Text{h.planStatus(inc), h.callLines(inc)} {
+			if len(more) > 0 {
+				text = append(text.say("\n"), more...)
+			}
 		}
 	}
 	if len(text) == 0 {

@@ -15,7 +15,8 @@ func (h *Handler) incidentButtons(book *runbook.Runbook, inc incident.Incident) 
 	}
 	switch inc.State {
 	case incident.Closed:
-		return nil
+		add(actReport, "Report", Quiet)
+		return buttons
 	case incident.Applying, incident.Verifying:
 		return h.clockButtons(inc)
 	}
@@ -23,6 +24,7 @@ func (h *Handler) incidentButtons(book *runbook.Runbook, inc incident.Incident) 
 		if plan := undoable(inc); plan != nil {
 			buttons = append(buttons, undoButton(inc, *plan))
 		}
+		add(actReport, "Report", Quiet)
 		add(actClose, "Close", Primary)
 		return buttons
 	}

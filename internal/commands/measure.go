@@ -95,15 +95,7 @@ func (h *Handler) measure(ctx context.Context, r Request, fix runbook.Fix, words
 // each that no measure ends.
 func (h *Handler) debts(text Text, all []incident.Incident) (Text, []Button) {
 	var undo []Button
-	has := func(inc incident.Incident, ref string) bool {
-		book := h.Incidents.Runbooks[inc.Runbook]
-		if book == nil {
-			return false
-		}
-		_, ok := book.Fix(ref)
-		return ok
-	}
-	for _, debt := range incident.Debts(all, has) {
+	for _, debt := range incident.Debts(all, h.Incidents.Has) {
 		text = text.say("\n").emoji(emojiWarn).say(" ").strong("To be put right: ").say("%s (plan %d of %s, applied ", strings.TrimRight(debt.Plan.Debt, "."), debt.Plan.Number, debt.Incident).
 			clock(debt.Plan.EndedAt).say(", approved by ").who(debt.Plan.Approved).say("). The way back: ")
 		if debt.End != "" {

@@ -51,6 +51,10 @@ func (h *Handler) press(ctx context.Context, r Request) (Reply, error) {
 		return Reply{}, s.Acknowledge(ctx, id, r.Actor)
 	case actRespond:
 		return h.respond(ctx, r, id)
+	case actReport:
+		return Reply{}, s.AskReport(ctx, id, r.Actor, zoneName(r.Zone))
+	case actDraft:
+		return h.draft(ctx, r, id, second)
 	case actClose:
 		return Reply{}, s.Close(ctx, id, r.Actor)
 	case actCauses:

@@ -1,11 +1,16 @@
 package commands
 
-import "redis-session-bot/internal/incident"
+import (
+	"time"
+
+	"redis-session-bot/internal/incident"
+)
 
 // Request is one thing that a person asked for: a slash command, a mention, a
 // button or a filled-in Form.
 type Request struct {
 	Actor    incident.Actor
+	Zone     *time.Location // of the actor's clock; nil where it is not known
 	Place    incident.Place
 	Thread   string            // of a mention or a button in a thread; "" elsewhere
 	Command  string            // the slash command without its slash; "" for anything else

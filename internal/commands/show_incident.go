@@ -14,6 +14,9 @@ import (
 // its thread in order. The same incident always gives the same messages.
 func (h *Handler) Messages(inc incident.Incident) []Message {
 	messages := []Message{{Key: "incident", View: h.incidentView(inc)}}
+	if len(inc.Alerts) > 0 {
+		messages = append(messages, h.alertsMessage(inc))
+	}
 	for _, step := range inc.Steps {
 		if step.Runs > 0 && step.Status != incident.Running {
 			messages = append(messages, stepMessage(inc, step))
@@ -22,7 +25,9 @@ func (h *Handler) Messages(inc incident.Incident) []Message {
 	for _, plan := range inc.Plans {
 		messages = append(messages, h.planMessages(inc, plan)...)
 	}
-	return append(messages, h.escalationMessages(inc)...)
+	messages = append(messages, h.escalationMessages(inc)...)
+	messages = append(messages, letterMessages(inc)...)
+	return append(messages, h.reportMessages(inc)...)
 }
 
 func (h *Handler) incidentView(inc incident.Incident) View {
@@ -32,8 +37,11 @@ func (h *Handler) incidentView(inc incident.Incident) View {
 		Heading{title},
 		Paragraph{impactLine(book, inc)},
 	}}
+	if text := alertLines(book, inc); len(text) > 0 {
+		view.Parts = append(view.Parts, Paragraph{text})
+	}
 	result := resultParts(inc)
-	if inc.State == incident.Fixed {
+	if !open(inc) && !inc.FixedAt.IsZero() {
 		// What was found is over; each step keeps it in the thread.
 		view.Parts = append(view.Parts, result...)
 		view.Parts = append(view.Parts, verdictParts(book, inc)...)
@@ -89,8 +97,8 @@ func (h *Handler) planLine(inc incident.Incident) Text {
 // impactLine is what the users notice; nothing any more once it is fixed.
 func impactLine(book *runbook.Runbook, inc incident.Incident) Text {
 	text := say("since ").clock(inc.Since)
-	if inc.State == incident.Fixed {
-		return text.say(", fixed now")
+	if !open(inc) {
+		return text.say(", %s now", stateWord(inc))
 	}
 	return text.say("\n%s", book.Impact)
 }
@@ -165,8 +173,17 @@ func resultParts(inc incident.Incident) []Part {
 		return []Part{Rule{}, Paragraph{progress(inc)}}
 	case incident.Verifying:
 		return []Part{Rule{}, Paragraph{outcomes(say("").emoji(emojiRunning).say(" ").strong("Verifying"), inc)}}
+	case incident.Closed:
+		if inc.FixedAt.IsZero() {
+			return nil
+		}
+		fallthrough
 	case incident.Fixed:
-		text := say("").emoji(emojiOK).say(" ").strong("Fixed").say(" at ").clock(lastEntry(inc)).say(", %s after the start. Verified:", minutes(lastEntry(inc).Sub(inc.Since)))
+		word := "Fixed"
+		if len(inc.Plans) == 0 {
+			word = "Well"
+		}
+		text := say("").emoji(emojiOK).say(" ").strong(word).say(" at ").clock(inc.FixedAt).say(", %s after the start. Verified:", minutes(inc.FixedAt.Sub(inc.Since)))
 		return []Part{Rule{}, Paragraph{outcomes(text, inc)}}
 	case incident.NotFixed:
 		return []Part{Rule{}, Paragraph{outcomes(notFixed(newest(inc)), inc)}}
@@ -227,13 +244,6 @@ func newest(inc incident.Incident) *incident.Plan {
 		return nil
 	}
 	return &inc.Plans[len(inc.Plans)-1]
-}
-
-func lastEntry(inc incident.Incident) time.Time {
-	if len(inc.Timeline) == 0 {
-		return inc.Since
-	}
-	return inc.Timeline[len(inc.Timeline)-1].At
 }
 
 func minutes(d time.Duration) string {

@@ -27,6 +27,7 @@ var (
 
 func handler() *commands.Handler {
 	book := &runbook.Runbook{Title: "Redis session store down", Command: "redis-session", Impact: "Users are asked to sign in again; nobody stays signed in.",
+		Alert: "RedisSessionStoreDown", Related: []string{"RedisHighMemoryUsage", "SessionStoreErrors"},
 		Scenarios: []runbook.Scenario{
 			{ID: "config-error", Title: "Configuration error", Fixes: []runbook.Fix{{Ref: "config-error", Action: "repair the configuration", Changes: []runbook.Draft{{Kind: "restart"}}}}},
 			{ID: "corrupt-aof", Title: "Corrupt append-only file"},
@@ -92,7 +93,7 @@ func states() map[string]incident.Incident {
 	fixed.State, fixed.Plans[0].State, fixed.Plans[0].Approved = incident.Fixed, incident.Applied, bob
 	fixed.Plans[0].Writes[0].Status, fixed.Plans[0].Writes[1].Status = incident.Done, incident.Done
 	fixed.Plans[0].EndedAt = fixed.Since.Add(12 * time.Minute)
-	fixed.Timeline = []incident.Entry{{At: fixed.Since.Add(12 * time.Minute)}}
+	fixed.FixedAt = fixed.Since.Add(12 * time.Minute)
 	fixed.Verified = []runbook.Outcome{{ID: "a", OK: true, Says: "1 of 1 pods ready"}, {ID: "b", OK: true, Says: "PONG"}}
 
 	notFixed := planned()
@@ -148,7 +149,34 @@ func states() map[string]incident.Incident {
 	nothing := judged("config-error")
 	nothing.Verdict = runbook.Verdict{Unknown: []string{"logs: the API server refused"}}
 
-	return map[string]incident.Incident{"walking": walking(), "judged": judged("config-error"), "by-hand": judged("corrupt-aof"), "planned": planned(),
+	alerted := walking()
+	alerted.OpenedBy, alerted.Walker = incident.Alertmanager(), incident.Alertmanager()
+	alerted.Alerts = []incident.Alert{
+		{Fingerprint: "r", Name: "RedisHighMemoryUsage", StartsAt: alerted.Since.Add(4 * time.Minute), Labels: map[string]string{"pod": "redis-session-0"}, Says: "98 % of\nmaxmemory"},
+		{Fingerprint: "b", Name: "RedisSessionStoreDown", StartsAt: alerted.Since.Add(time.Minute), Labels: map[string]string{"job": "redis-session", "instance": "b"}},
+		{Fingerprint: "a", Name: "RedisSessionStoreDown", StartsAt: alerted.Since, Labels: map[string]string{"job": "redis-session", "instance": "a"}, Says: "<!channel> The store is down."},
+		{Fingerprint: "s", Name: "SessionStoreErrors", StartsAt: alerted.Since, EndsAt: alerted.Since.Add(5 * time.Minute)},
+	}
+
+	quiet := judged("config-error")
+	quiet.Alerts = []incident.Alert{{Fingerprint: "a", Name: "RedisSessionStoreDown", StartsAt: quiet.Since, EndsAt: quiet.Since.Add(9 * time.Minute)}}
+	quiet.Quiet = incident.Quiet{At: quiet.Since.Add(9 * time.Minute)}
+
+	unwell := quiet
+	unwell.Quiet.Looked, unwell.Quiet.Says = true, "0 of 1 pods ready"
+
+	over := quiet
+	over.Quiet.Looked, over.State = true, incident.Closed
+	over.FixedAt, over.ClosedAt = over.Since.Add(10*time.Minute), over.Since.Add(10*time.Minute)
+	over.Verified = []runbook.Outcome{{ID: "a", OK: true, Says: "1 of 1 pods ready"}}
+
+	storm := alerted
+	storm.Alerts = nil
+	for n := range 1000 {
+		storm.Alerts = append(storm.Alerts, incident.Alert{Fingerprint: fmt.Sprint(n), Name: "RedisSessionStoreDown", StartsAt: storm.Since, Labels: map[string]string{"instance": fmt.Sprint(n)}})
+	}
+
+	return map[string]incident.Incident{"walking": walking(), "alerted": alerted, "quiet": quiet, "unwell": unwell, "over": over, "storm": storm, "judged": judged("config-error"), "by-hand": judged("corrupt-aof"), "planned": planned(),
 		"applying": applying, "fixed": fixed, "not-fixed": notFixed, "drifted": drifted, "dry-run-refused": refused, "no-cause": nothing,
 		"preparing": preparing, "many": many, "empties": empties, "stopped": stopped, "handed-over": handed, "in-doubt": doubt}
 }

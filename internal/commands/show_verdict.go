@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/report"
 	"redis-session-bot/internal/runbook"
 )
 
@@ -25,7 +26,7 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	cause := inc.Verdict.Causes[0]
 	head := fmt.Sprintf("%s — %s", cause.Title, cause.Confidence)
 	switch {
-	case inc.State == incident.Fixed:
+	case !open(inc) && !inc.FixedAt.IsZero():
 		head = "It was: " + head
 	case !walked(inc):
 		head = "So far: " + head
@@ -42,6 +43,9 @@ func verdictParts(book *runbook.Runbook, inc incident.Incident) []Part {
 	}
 	if cause.Confidence != runbook.Certain {
 		text = missing(text, inc.Verdict)
+	}
+	if inc.Alike != nil && open(inc) {
+		text = text.say("\n%s", report.Alike(*inc.Alike))
 	}
 	parts = append(parts, Paragraph{text})
 	scenario, ok := book.Scenario(cause.Scenario)

@@ -57,7 +57,17 @@ fixes:
 ` + "```yaml\nid: fallback-end\naction: keep messages on disk again\nchanges:\n  - mend: {}\n```" + `
 ### Restore
 ` + "```yaml\nid: restore\naction: put a backup back\ninputs:\n  - {id: backup, label: Name of the backup, value: \"${size(pods) > 5 ? 'newest' : ''}\"}\nchanges:\n  - mend: {backup: \"${input.backup}\"}\n```" + `
-`}
+`, Drafts: "### To users\n```yaml" + `
+id: users
+text: |
+  Orders wait since ${began}.
+  The cause is known (${cause}).
+  It is mended since ${mended}.
+  ${promised >= 0 ? 'About ' + string(promised) + ' of ' + string(held) + ' messages are kept.' : ''}
+  ${size(usage) > 0 ? 'It is used.' : ''}
+
+  Nothing has to be done, ${redis[0].pod}.
+` + "```\n"}
 
 // shop is a cluster whose queue is broken until a write mends it.
 type shop struct {
@@ -127,6 +137,7 @@ type desk struct {
 	forms   map[string]*commands.Form
 	ticks   sync.Mutex
 	now     time.Time
+	fired   map[string]time.Time
 	pager   *pager
 }
 
@@ -175,14 +186,31 @@ func (d *desk) wait(t *testing.T, span string) string {
 	return ""
 }
 
+// alert is what Alertmanager sends: the alert of that name fires now, or what
+// fired is resolved.
+func (d *desk) alert(t *testing.T, name string, fires bool) {
+	t.Helper()
+	alert := incident.Alert{Fingerprint: name, Name: name, StartsAt: d.Now(), Labels: map[string]string{"job": "queue"}, Says: name + ", says the rule."}
+	if fires {
+		d.fired[name] = alert.StartsAt
+	} else {
+		alert.StartsAt, alert.EndsAt = d.fired[name], alert.StartsAt
+	}
+	err := d.Incidents.Alerted(t.Context(), incident.Notice{Runbook: "queue", Target: d.Targets[0], Place: incident.Place{Channel: "C1"}, Alerts: []incident.Alert{alert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Incidents.Wait()
+}
+
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{cluster: &shop{holds: incident.Untold()}, forms: map[string]*commands.Form{}, now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
+	d := &desk{cluster: &shop{holds: incident.Untold()}, forms: map[string]*commands.Form{}, fired: map[string]time.Time{}, now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
 	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: d.cluster, Store: &memory.Store{}, Roles: roles{},
-		Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
+		Alerting: incident.Alerting{Auto: true, ReopenWithin: time.Hour}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
 		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond},
 		Now:    d.Now}
 	t.Cleanup(func() { cancel(); s.Wait() })
@@ -201,6 +229,9 @@ func (d *desk) say(t *testing.T, line string) string {
 	}
 	people := map[string]incident.Actor{"ada": ada, "bob": bob, "eve": {ID: "U_EVE", Name: "Eve", Team: "T1"}}
 	r := commands.Request{Actor: people[words[0]], Place: incident.Place{Channel: "C1"}}
+	if words[0] == "bob" {
+		r.Zone = time.FixedZone("Europe/Berlin", 3600) // by its name it is what the report finds
+	}
 	switch words[1] {
 	case "types":
 		r.Command, r.Text, _ = strings.Cut(strings.TrimPrefix(words[2], "/"), " ")
@@ -220,6 +251,20 @@ func (d *desk) say(t *testing.T, line string) string {
 			id, value, _ := strings.Cut(answer, "=")
 			r.Answers[id] = value
 		}
+	case "elsewhere":
+		r.Place.Channel = "C2"
+		r.Command, r.Text, _ = strings.Cut(strings.TrimPrefix(words[2], "/"), " ")
+	case "fires", "resolves":
+		d.alert(t, words[2], words[1] == "fires")
+		return ""
+	case "fails":
+		d.cluster.mended = false
+		return ""
+	case "heals":
+		d.cluster.mended = true
+		return ""
+	case "opens":
+		return d.file(t, words[2])
 	case "sees":
 		return d.seen(t, words[2])
 	case "empties":
@@ -295,6 +340,24 @@ func (d *desk) seen(t *testing.T, key string) string {
 		for _, message := range d.Messages(inc) {
 			if message.Key == key {
 				text = printed([]commands.Message{message})
+			}
+		}
+	}
+	return text
+}
+
+// file is the text of the newest message's file.
+func (d *desk) file(t *testing.T, key string) string {
+	t.Helper()
+	all, err := d.Incidents.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "no such file\n"
+	for _, inc := range all {
+		for _, message := range d.Messages(inc) {
+			if message.Key == key && len(message.Files) == 1 {
+				text = message.Files[0].Text
 			}
 		}
 	}

@@ -13,8 +13,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,8 @@ type Config struct {
 	Escalation Escalation        `mapstructure:"escalation"`
 	Pagers     []Pager           `mapstructure:"pagers"`
 	Response   Response          `mapstructure:"incident_response"`
+	Alerts     Alerts            `mapstructure:"alerts"`
+	Prometheus Prometheus        `mapstructure:"prometheus"`
 	Store      Store             `mapstructure:"store"`
 	Limits     Limits            `mapstructure:"limits"`
 	HTTP       HTTP              `mapstructure:"http"`
@@ -74,10 +78,49 @@ type BreakGlass struct {
 	At   *time.Location   `mapstructure:"-"`    // of Zone; nil: never
 }
 
-// Store is where incidents are kept.
-type Store struct {
-	Path string `mapstructure:"path"` // a file; absolute once it is loaded
+// Alerts are how Alertmanager reaches the bot. The token is filled in from
+// ALERTS_TOKEN, or from the file named here.
+type Alerts struct {
+	Listen       string        `mapstructure:"listen"` // host:port of the webhook; empty: none
+	TokenFile    string        `mapstructure:"token_file"`
+	Channel      string        `mapstructure:"channel"`
+	Diagnose     string        `mapstructure:"diagnose"` // auto or offer
+	ReopenWithin time.Duration `mapstructure:"reopen_within"`
+	Targets      []AlertTarget `mapstructure:"targets"`
+	Token        string        `mapstructure:"-"`
 }
+
+// AlertTarget says that alerts with a label of that value are about a target.
+type AlertTarget struct {
+	Label  string `mapstructure:"label"`
+	Value  string `mapstructure:"value"`
+	Target string `mapstructure:"target"` // its name
+}
+
+// Prometheus is where the store's last hours are kept. The token is filled in
+// from PROMETHEUS_TOKEN, or from the file named here.
+type Prometheus struct {
+	URL       string        `mapstructure:"url"` // empty: none
+	TokenFile string        `mapstructure:"token_file"`
+	Selector  string        `mapstructure:"selector"`
+	Hours     time.Duration `mapstructure:"hours"`
+	Token     string        `mapstructure:"-"`
+}
+
+// Store is where incidents are kept, and how long.
+type Store struct {
+	Kind      string        `mapstructure:"kind"`      // file or kubernetes
+	Path      string        `mapstructure:"path"`      // a file; absolute once it is loaded
+	Namespace string        `mapstructure:"namespace"` // empty: the bot's own
+	Keep      time.Duration `mapstructure:"keep"`
+	KeepCount int           `mapstructure:"keep_count"`
+}
+
+// The kinds of a store.
+const (
+	StoreFile       = "file"
+	StoreKubernetes = "kubernetes"
+)
 
 // Limits bound how long things may take.
 type Limits struct {
@@ -119,7 +162,21 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("incident_response.who", "")
 	v.SetDefault("incident_response.pagers", []string{})
 	v.SetDefault("incident_response.level", 0)
+	v.SetDefault("alerts.listen", "")
+	v.SetDefault("alerts.token_file", "")
+	v.SetDefault("alerts.channel", "")
+	v.SetDefault("alerts.diagnose", "auto")
+	v.SetDefault("alerts.reopen_within", "30m")
+	v.SetDefault("alerts.targets", []map[string]any{})
+	v.SetDefault("prometheus.url", "")
+	v.SetDefault("prometheus.token_file", "")
+	v.SetDefault("prometheus.selector", `job="redis-session"`)
+	v.SetDefault("prometheus.hours", "3h")
+	v.SetDefault("store.kind", StoreFile)
 	v.SetDefault("store.path", "incidents.db")
+	v.SetDefault("store.namespace", "")
+	v.SetDefault("store.keep", "400d")
+	v.SetDefault("store.keep_count", 10000)
 	v.SetDefault("limits.step", "20s")
 	v.SetDefault("limits.plan_valid", "15m")
 	v.SetDefault("limits.rollout", "3m")
@@ -155,7 +212,7 @@ func Load(file string) (Config, error) {
 	}
 	var c Config
 	hooks := viper.DecodeHook(mapstructure.ComposeDecodeHookFunc(
-		mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")))
+		daysHook, mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")))
 	tags := func(dc *mapstructure.DecoderConfig) { dc.MatchName = matchName }
 	if err := v.Unmarshal(&c, hooks, tags); err != nil {
 		return Config{}, fmt.Errorf("%s: %s", file, valueError(err))
@@ -177,6 +234,20 @@ func matchName(key, field string) bool {
 	return strings.EqualFold(strings.ReplaceAll(key, "_", ""), strings.ReplaceAll(field, "_", ""))
 }
 
+// daysHook lets a duration be written in days: 400d.
+func daysHook(from, to reflect.Type, value any) (any, error) {
+	text, ok := value.(string)
+	if !ok || to != reflect.TypeFor[time.Duration]() {
+		return value, nil
+	}
+	days, found := strings.CutSuffix(strings.TrimSpace(text), "d")
+	n, err := strconv.Atoi(days)
+	if !found || err != nil {
+		return value, nil // the next hook says what is wrong
+	}
+	return time.Duration(n) * 24 * time.Hour, nil
+}
+
 func valueError(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	return strings.TrimPrefix(text, "decoding failed due to the following error(s): ")
@@ -190,6 +261,8 @@ func (c *Config) readTokens() error {
 	}{
 		{"SLACK_BOT_TOKEN", c.Slack.BotTokenFile, &c.Slack.BotToken},
 		{"SLACK_APP_TOKEN", c.Slack.AppTokenFile, &c.Slack.AppToken},
+		{"ALERTS_TOKEN", c.Alerts.TokenFile, &c.Alerts.Token},
+		{"PROMETHEUS_TOKEN", c.Prometheus.TokenFile, &c.Prometheus.Token},
 	} {
 		var err error
 		if *token.into, err = secret(token.env, token.file); err != nil {
@@ -213,6 +286,9 @@ func secret(env, file string) (string, error) {
 
 // locate makes the path absolute: it is relative to the folder of config.yaml.
 func (s *Store) locate(file string) error {
+	if s.Kind == StoreKubernetes {
+		return nil
+	}
 	if s.Path == "" {
 		return fmt.Errorf("%s: store.path: name the file that incidents are kept in", file)
 	}
@@ -234,10 +310,19 @@ func (c *Config) check(file string) error {
 		wrong = append(wrong, fmt.Errorf("%s: %s: %s", file, key, fmt.Sprintf(format, args...)))
 	}
 	for key, d := range map[string]time.Duration{"limits.step": c.Limits.Step, "limits.plan_valid": c.Limits.PlanValid,
-		"limits.rollout": c.Limits.Rollout, "limits.verify": c.Limits.Verify} {
+		"limits.rollout": c.Limits.Rollout, "limits.verify": c.Limits.Verify, "prometheus.hours": c.Prometheus.Hours} {
 		if d <= 0 {
 			say(key, "%s is not a time; write it like 20s or 15m", d)
 		}
+	}
+	if c.Store.Kind != StoreFile && c.Store.Kind != StoreKubernetes {
+		say("store.kind", "%q is not known; use file or kubernetes", c.Store.Kind)
+	}
+	if c.Store.Keep < 0 || c.Store.Keep > 0 && c.Store.Keep < time.Hour {
+		say("store.keep", "%s is no time to keep incidents; write it like 400d, or 0 for ever", c.Store.Keep)
+	}
+	if c.Store.KeepCount < 0 {
+		say("store.keep_count", "%d is no number of incidents; 0 keeps any number", c.Store.KeepCount)
 	}
 	if !slices.Contains([]string{"data-loss", "all", "none"}, c.Approvals.SecondPerson) {
 		say("approvals.second_person", "%q is not known; use data-loss, all or none", c.Approvals.SecondPerson)
@@ -254,6 +339,12 @@ func (c *Config) check(file string) error {
 		}
 	}
 	c.checkEscalation(say)
+	for key, says := range c.Alerts.wrong(c.Targets) {
+		say("alerts."+key, "%s", says)
+	}
+	if parsed, err := url.Parse(c.Prometheus.URL); err != nil || c.Prometheus.URL != "" && (parsed.Host == "" || !strings.HasPrefix(parsed.Scheme, "http")) {
+		say("prometheus.url", "this is no address; write it like http://prometheus:9090")
+	}
 	if c.HTTP.Listen != "" {
 		if _, port, err := net.SplitHostPort(c.HTTP.Listen); err != nil || port == "" {
 			say("http.listen", "%q is not an address; write it like 127.0.0.1:8080 or :8080", c.HTTP.Listen)

@@ -16,7 +16,7 @@ import (
 // load reads a configuration file of that content.
 func load(t *testing.T, content string) (config.Config, error) {
 	t.Helper()
-	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL"} {
+	for _, name := range []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL", "ALERTS_TOKEN", "PROMETHEUS_TOKEN"} {
 		if os.Getenv(name) != "" {
 			t.Setenv(name, "")
 		}
@@ -67,7 +67,21 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"a reminder afterwards":  {"escalation: {remind: -1m}", "escalation.remind: -1m0s is not a time"},
 		"a response of none":     {"incident_response: {pagers: [b]}", `incident_response.pagers: there is no pager "b"`},
 		"a response at no level": {"incident_response: {level: 1}", "incident_response.level: there is no level 1"},
+		"no such way":            {"alerts: {diagnose: maybe}", `alerts.diagnose: "maybe" is not known`},
+		"a time before now":      {"alerts: {reopen_within: -1m}", "alerts.reopen_within: -1m0s is not a time"},
+		"no address of alerts":   {"alerts: {listen: '9097'}", `alerts.listen: "9097" is no address`},
+		"a webhook for anybody":  {"alerts: {listen: ':9097', channel: a}", "alerts.token_file: the webhook needs a token"},
+		"alerts to nowhere":      {"alerts: {listen: ':9097'}", "alerts.channel: name the channel"},
+		"alerts of no label":     {"alerts: {targets: [{label: a, target: default}]}", "alerts.targets[0]: name a label"},
+		"alerts of no target":    {"alerts: {targets: [{label: a, value: b, target: c}]}", `alerts.targets[0]: there is no target "c"`},
+		"unknown key of alerts":  {"alerts: {targets: [{lable: a}]}", "alerts.targets[0].lable is not a setting; did you mean label?"},
+		"Prometheus nowhere":     {"prometheus: {url: 'prometheus:9090'}", "prometheus.url: this is no address"},
+		"no hours of Prometheus": {"prometheus: {hours: 0s}", "prometheus.hours: 0s is not a time"},
 		"a store nowhere":        {"store: {path: ''}", "store.path: name the file"},
+		"a store of a kind":      {"store: {kind: redis}", `store.kind: "redis" is not known`},
+		"kept for a moment":      {"store: {keep: 5m}", "store.keep: 5m0s is no time"},
+		"kept for no time":       {"store: {keep: a year}", "time: invalid duration"},
+		"fewer than none":        {"store: {keep_count: -1}", "store.keep_count: -1 is no number"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +125,19 @@ func TestTheEnvironmentOverrides(t *testing.T) {
 	}
 	if c.Targets[0].ConfigKey != "k" || c.Targets[0].SecretKey != "s" {
 		t.Errorf("target: %+v", c.Targets[0])
+	}
+}
+
+func TestTimesMayBeDays(t *testing.T) {
+	for written, want := range map[string]time.Duration{"7d": 168 * time.Hour, "36h": 36 * time.Hour, "0": 0, "'0'": 0} {
+		c, err := load(t, "store: {keep: "+written+"}")
+		if err != nil || c.Store.Keep != want {
+			t.Errorf("%s: %s, %v", written, c.Store.Keep, err)
+		}
+	}
+	t.Setenv("REDIS_SESSION_BOT_STORE_KEEP", "3d")
+	if c, err := load(t, "{}"); err != nil || c.Store.Keep != 72*time.Hour {
+		t.Errorf("from the environment: %s, %v", c.Store.Keep, err)
 	}
 }
 

@@ -25,7 +25,7 @@ func unknownKeys(v *viper.Viper, file string) error {
 	var wrong []error
 	for _, key := range inFile.AllKeys() {
 		if strings.Contains(key, "token") && !strings.HasSuffix(key, "_file") {
-			wrong = append(wrong, fmt.Errorf("%s: %s: tokens do not belong in this file; set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or slack.bot_token_file and slack.app_token_file", file, key))
+			wrong = append(wrong, fmt.Errorf("%s: %s: tokens do not belong in this file; set SLACK_BOT_TOKEN, SLACK_APP_TOKEN, ALERTS_TOKEN and PROMETHEUS_TOKEN, or name files by slack.bot_token_file, slack.app_token_file, alerts.token_file and prometheus.token_file", file, key))
 			continue
 		}
 		if !known[key] {
@@ -35,7 +35,8 @@ func unknownKeys(v *viper.Viper, file string) error {
 	for _, list := range []struct {
 		key  string
 		item reflect.Type
-	}{{"targets", reflect.TypeFor[evidence.Target]()}, {"pagers", reflect.TypeFor[Pager]()}, {"escalation.levels", reflect.TypeFor[Level]()}} {
+	}{{"targets", reflect.TypeFor[evidence.Target]()}, {"pagers", reflect.TypeFor[Pager]()}, {"escalation.levels", reflect.TypeFor[Level]()},
+		{"alerts.targets", reflect.TypeFor[AlertTarget]()}} {
 		wrong = append(wrong, unknownListKeys(inFile, file, list.key, list.item)...)
 	}
 	return errors.Join(wrong...)

@@ -36,6 +36,8 @@ type Bundle struct {
 	Metrics      *metricsv1.PodMetricsList
 	Logs         []RawLog // nil: no log was read
 	Probes       *Probes
+	Alerts       *[]Alert    // nil: no alert is known
+	Prometheus   *Prometheus // nil: not asked
 
 	// Missing tells for a source (File… constants, SourceLogs) why it is not here.
 	Missing map[string]string
@@ -60,6 +62,8 @@ const (
 	FilePolicies     = "networkpolicies.json"
 	FileMetrics      = "podmetrics.json"
 	FileProbes       = "probes.json"
+	FileAlerts       = "alerts.json"
+	FilePrometheus   = "prometheus.json"
 	FileMeta         = "meta.json"
 	SourceLogs       = "logs"
 )
@@ -129,6 +133,8 @@ func (b *Bundle) Add(part Bundle) {
 	take(b, &b.Policies, part.Policies, FilePolicies)
 	take(b, &b.Metrics, part.Metrics, FileMetrics)
 	take(b, &b.Probes, part.Probes, FileProbes)
+	take(b, &b.Alerts, part.Alerts, FileAlerts)
+	take(b, &b.Prometheus, part.Prometheus, FilePrometheus)
 	b.addLogs(part.Logs)
 	for source, why := range part.Missing {
 		b.Missing[source] = why

@@ -70,7 +70,7 @@ func Open(dir string) (Bundle, error) {
 		}
 		found++
 	}
-	for _, f := range []file{{FileProbes, &b.Probes, ""}, {FileMeta, &b.Meta, ""}} {
+	for _, f := range []file{{FileProbes, &b.Probes, ""}, {FileAlerts, &b.Alerts, ""}, {FilePrometheus, &b.Prometheus, ""}, {FileMeta, &b.Meta, ""}} {
 		there, err := readJSON(root, f.name, "", f.into)
 		if err != nil {
 			return Bundle{}, fmt.Errorf("bundle %s: %w", dir, err)
@@ -247,7 +247,8 @@ func Save(b Bundle, dir string) error {
 	}
 	defer root.Close()
 	b.Meta.Missing = b.Missing
-	for _, f := range append(b.files(), file{name: FileProbes, into: &b.Probes}, file{name: FileMeta, into: &b.Meta}) {
+	for _, f := range append(b.files(), file{name: FileProbes, into: &b.Probes}, file{name: FileAlerts, into: &b.Alerts},
+		file{name: FilePrometheus, into: &b.Prometheus}, file{name: FileMeta, into: &b.Meta}) {
 		data, err := json.MarshalIndent(f.into, "", " ")
 		if err != nil {
 			return fmt.Errorf("save %s: %w", f.name, err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -32,11 +33,13 @@ func folder(t *testing.T, files map[string]string) string {
 
 func TestABundleComesBack(t *testing.T) {
 	saved := evidence.Bundle{
-		Meta:    evidence.Meta{Namespace: "ns", Workload: "store"},
-		Pods:    &corev1.PodList{Items: []corev1.Pod{{TypeMeta: metav1.TypeMeta{Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{Name: "store-0"}}}},
-		Logs:    []evidence.RawLog{{Pod: "store-0", Container: "redis", Text: "one\n"}, {Pod: "store-0", Container: "redis", Previous: true, Text: "two\n"}},
-		Probes:  &evidence.Probes{Reach: []evidence.Reach{{From: "app", OK: true}}, Redis: []evidence.Redis{{Pod: "store-0", OK: true, Keys: 3}}},
-		Missing: map[string]string{evidence.FileNodes: "nodes are forbidden for the bot"},
+		Meta:       evidence.Meta{Namespace: "ns", Workload: "store"},
+		Pods:       &corev1.PodList{Items: []corev1.Pod{{TypeMeta: metav1.TypeMeta{Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{Name: "store-0"}}}},
+		Logs:       []evidence.RawLog{{Pod: "store-0", Container: "redis", Text: "one\n"}, {Pod: "store-0", Container: "redis", Previous: true, Text: "two\n"}},
+		Probes:     &evidence.Probes{Reach: []evidence.Reach{{From: "app", OK: true}}, Redis: []evidence.Redis{{Pod: "store-0", OK: true, Keys: 3}}},
+		Alerts:     &[]evidence.Alert{{Name: "StoreDown", Firing: true, Since: time.Unix(1767322800, 0).UTC(), Labels: map[string]string{"job": "store"}}},
+		Prometheus: &evidence.Prometheus{Keys: []evidence.Sample{{At: time.UnixMilli(1767322800500).UTC(), Value: 12403}}},
+		Missing:    map[string]string{evidence.FileNodes: "nodes are forbidden for the bot"},
 	}
 	dir := filepath.Join(t.TempDir(), "bundle")
 	if err := evidence.Save(saved, dir); err != nil {
@@ -49,7 +52,8 @@ func TestABundleComesBack(t *testing.T) {
 	if diff := cmp.Diff(saved.Logs, got.Logs); diff != "" {
 		t.Errorf("logs:\n%s", diff)
 	}
-	if got.Pods.Items[0].Name != "store-0" || got.Meta.Workload != "store" || !cmp.Equal(saved.Probes, got.Probes) {
+	if got.Pods.Items[0].Name != "store-0" || got.Meta.Workload != "store" || !cmp.Equal(saved.Probes, got.Probes) ||
+		!cmp.Equal(saved.Alerts, got.Alerts) || !cmp.Equal(saved.Prometheus, got.Prometheus) {
 		t.Errorf("%+v", got)
 	}
 	if got.Missing[evidence.FileNodes] != "nodes are forbidden for the bot" || got.Missing[evidence.FileClaims] == "" || got.Nodes != nil {

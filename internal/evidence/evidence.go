@@ -66,6 +66,8 @@ type Evidence struct {
 	Ranges     []Range           `json:"ranges"`    // what LimitRanges allow one container; read where pods are refused
 	Policies   []Policy          `json:"policies"`  // NetworkPolicies on the way from the application to the store; read where it does not get through
 	Heard      []Heard           `json:"heard"`     // what clients of the store heard that was not a success, oldest first
+	History    History           `json:"history"`   // what Prometheus kept, where config names one
+	Alerts     []Alert           `json:"alerts"`    // alerts of the incident, oldest first
 	Unknown    map[string]string `json:"unknown"`   // name of a field above -> why it is not known
 	Inferred   map[string]string `json:"inferred"`  // name of a field above that others tell of -> why it was not read: enough to be likely, never to be certain
 }
@@ -398,6 +400,16 @@ type Exporter struct {
 	Name   string `json:"name"`
 	Wanted int64  `json:"wanted"` // pods
 	Ready  int64  `json:"ready"`  // pods
+}
+
+// Alert is one alert that opened the incident or joined it.
+type Alert struct {
+	Name   string            `json:"name"`
+	Firing bool              `json:"firing"`
+	Since  time.Time         `json:"since"` // when it began to fire
+	Until  time.Time         `json:"until"` // when it was resolved; zero while it fires
+	Says   string            `json:"says"`  // its summary
+	Labels map[string]string `json:"labels"`
 }
 
 // App is the application that keeps its sessions in the store.

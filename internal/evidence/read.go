@@ -47,6 +47,10 @@ func Read(b Bundle, target Target) Evidence {
 	r.readPolicies()
 	r.readExporters()
 	r.readHeard()
+	r.readHistory()
+	if b.Alerts != nil { // without any, none is known of: that is no gap
+		r.evidence.Alerts = *b.Alerts
+	}
 	return r.evidence
 }
 

@@ -69,16 +69,16 @@ func (s *Service) beginAlone(ctx context.Context, id string, actor Actor, choose
 // alone refuses when another incident of the same target is being changed: two
 // plans on one target at a time do not exist.
 func (s *Service) alone(ctx context.Context, id string) error {
-	all, err := s.Store.List(ctx)
+	inc, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", id, err)
+	}
+	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}
-	at := slices.IndexFunc(all, func(inc Incident) bool { return inc.ID == id })
-	if at < 0 {
-		return fmt.Errorf("read %s: %w", id, ErrNotFound)
-	}
 	for _, other := range all {
-		if other.ID != id && other.Target.Same(all[at].Target) && (other.State == Applying || other.State == Verifying) {
+		if other.ID != id && other.Target.Same(inc.Target) && (other.State == Applying || other.State == Verifying) {
 			return refuse("A plan of %s is being applied to %s. Wait for its result. Nothing was changed.", other.ID, other.Target)
 		}
 	}
@@ -88,7 +88,7 @@ func (s *Service) alone(ctx context.Context, id string) error {
 // begin marks a plan as being applied by actor.
 func (s *Service) begin(inc *Incident, plan *Plan, actor Actor) {
 	plan.State, plan.Approved, plan.AppliedAt = Underway, actor, s.Now()
-	inc.State = Applying
+	inc.State, inc.FixedAt = Applying, time.Time{}
 }
 
 // applicable decides whether a click on Apply counts, and says why not. It

@@ -1,5 +1,7 @@
 package incident
 
+import "strings"
+
 // Owed is a plan that is applied and has left something to be put right.
 type Owed struct {
 	Incident string
@@ -30,6 +32,17 @@ func Debts(all []Incident, has func(inc Incident, ref string) bool) []Owed {
 		}
 	}
 	return debts
+}
+
+// Rests reports whether nobody has to do with an incident any more: it is closed,
+// and no plan of it has left something to be put right, or has put it right.
+func (i Incident) Rests() bool {
+	for _, plan := range i.Plans {
+		if plan.State == Applied && (plan.Debt != "" || strings.HasSuffix(plan.Fix, EndOf(""))) {
+			return false
+		}
+	}
+	return !i.Open()
 }
 
 // ended reports whether a later plan has put right what a plan has left.

@@ -51,7 +51,7 @@ func (s *Service) KeepTime(ctx context.Context) {
 
 // scan notes when to look at each incident.
 func (s *Service) scan(ctx context.Context, next map[string]time.Time) {
-	all, err := s.Store.List(ctx)
+	all, err := s.Store.Recent(ctx, s.Now().Add(-tellFor))
 	if err != nil {
 		s.Log.Error("list incidents for their clocks", "err", err)
 		return

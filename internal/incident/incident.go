@@ -42,24 +42,33 @@ const (
 
 // Incident is one walk from alert to report. It is stored as JSON.
 type Incident struct {
-	ID       string            `json:"id"` // INC-1, INC-2, …
-	Version  uint64            `json:"version"`
-	Runbook  string            `json:"runbook"` // its command name
-	Target   evidence.Target   `json:"target"`
-	Place    Place             `json:"place"`
-	State    State             `json:"state"`
-	Since    time.Time         `json:"since"` // start of the alert, or of the incident
-	OpenedBy Actor             `json:"openedBy"`
-	Walker   Actor             `json:"walker"`
-	Steps    []Step            `json:"steps"`
-	Verdict  runbook.Verdict   `json:"verdict"`
-	Judged   bool              `json:"judged"` // at least one step gave evidence
-	Offers   []Offer           `json:"offers"` // the fixes of the verdict's causes, in its order
-	Plans    []Plan            `json:"plans"`
-	Verified []runbook.Outcome `json:"verified"` // the last verification, line by line
-	Timeline []Entry           `json:"timeline"`
-	ClosedAt time.Time         `json:"closedAt,omitzero"`
+	ID       string          `json:"id"` // INC-1, INC-2, …
+	Version  uint64          `json:"version"`
+	Runbook  string          `json:"runbook"` // its command name
+	Target   evidence.Target `json:"target"`
+	Place    Place           `json:"place"`
+	State    State           `json:"state"`
+	Since    time.Time       `json:"since"` // start of the alert, or of the incident
+	OpenedBy Actor           `json:"openedBy"`
+	Walker   Actor           `json:"walker"`
+	Steps    []Step          `json:"steps"`
+	Verdict  runbook.Verdict `json:"verdict"`
+	Judged   bool            `json:"judged"` // at least one step gave evidence
+	// Judgements are what the verdict's first cause has changed to, oldest first.
+	Judgements []Judgement       `json:"judgements,omitempty"`
+	Alike      *Past             `json:"alike,omitempty"` // the incident of before that had the same first cause
+	Offers     []Offer           `json:"offers"`          // the fixes of the verdict's causes, in its order
+	Plans      []Plan            `json:"plans"`
+	Verified   []runbook.Outcome `json:"verified"` // the last verification, line by line
+	Timeline   []Entry           `json:"timeline"`
+	FixedAt    time.Time         `json:"fixedAt,omitzero"` // when the last verification held
+	ClosedAt   time.Time         `json:"closedAt,omitzero"`
+	Alerts     []Alert           `json:"alerts,omitempty"` // those that opened it or joined it
+	Quiet      Quiet             `json:"quiet,omitzero"`
+	SameAs     string            `json:"sameAs,omitempty"` // of the incident that was opened for the same at the same moment, and stays
 
+	Asked      []Asked    `json:"asked,omitempty"`   // who wanted the report, the newest wishes
+	Letters    []Letter   `json:"letters,omitempty"` // what people have posted of the drafts
 	Escalation Escalation `json:"escalation,omitzero"`
 	Link       string     `json:"link,omitempty"` // to its message, for people who are not there yet
 

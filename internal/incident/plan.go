@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
@@ -177,7 +178,7 @@ func waits(plan Plan) bool { return plan.State == Proposed || plan.State == Prep
 // replaceElsewhere cancels what other incidents propose for the same target.
 // One that stays is refused when it is applied: the cluster has drifted.
 func (s *Service) replaceElsewhere(ctx context.Context, by Incident, number int) {
-	all, err := s.Store.List(ctx)
+	all, err := s.Store.Recent(ctx, time.Time{})
 	for _, other := range all {
 		if other.ID == by.ID || !other.Target.Same(by.Target) || !slices.ContainsFunc(other.Plans, waits) {
 			continue

@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"errors"
+	"time"
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/runbook"
@@ -98,21 +99,48 @@ type Drift struct {
 // Error is the sentence for people.
 func (d *Drift) Error() string { return d.Says }
 
-// Store keeps incidents. Its compare-and-swap decides every race.
+// Store keeps incidents, with an audit trail of their timelines: what is in a
+// timeline can be added to, and nothing else. Its compare-and-swap decides every
+// race.
 type Store interface {
-	// Create stores a new incident, gives it the next ID and Version 1.
+	// Create stores a new incident, gives it the next ID and Version 1. An ID is
+	// given once, also where the incident is dropped later.
 	Create(ctx context.Context, inc Incident) (Incident, error)
 	// Get returns ErrNotFound for an ID that was never given.
 	Get(ctx context.Context, id string) (Incident, error)
 	// Update stores inc if the stored Version is still inc.Version, and
 	// returns it with the next one; otherwise ErrConflict.
 	Update(ctx context.Context, inc Incident) (Incident, error)
-	// List returns all incidents, oldest first.
+	// List returns all incidents, oldest first. It costs what is kept: it is for
+	// reports. An incident whose record is damaged is left out, here and in Recent.
 	List(ctx context.Context) ([]Incident, error)
-	// SaveBundle keeps what was read for an incident; Bundle returns it, the
-	// empty one when there is none.
-	SaveBundle(ctx context.Context, id string, bundle evidence.Bundle) error
+	// Recent returns, oldest first, the incidents that do not rest, and those
+	// that were closed at that time or later; none of those for the zero time. It
+	// costs what it returns.
+	Recent(ctx context.Context, since time.Time) ([]Incident, error)
+	// Index lists what is kept, oldest first, without reading it.
+	Index(ctx context.Context) ([]Brief, error)
+	// Drop forgets an incident and its evidence. The line that says why stays in
+	// the audit trail. ErrNotFound where there is none.
+	Drop(ctx context.Context, id string, why Entry) error
+	// AddBundle adds what was read for an incident to what is kept of it. Of two
+	// that add at once, none is lost. ErrNotFound where there is no such incident.
+	AddBundle(ctx context.Context, id string, part evidence.Bundle) error
+	// Bundle returns what was read for an incident, the empty one for nothing.
 	Bundle(ctx context.Context, id string) (evidence.Bundle, error)
+}
+
+// Watcher is a Store that other processes write to.
+type Watcher interface {
+	// Watch calls changed with the ID of each incident that another process has
+	// changed. It returns when ctx is over, and not before.
+	Watch(ctx context.Context, changed func(id string))
+}
+
+// Brief is an incident in the index of a Store.
+type Brief struct {
+	ID       string
+	ClosedAt time.Time // zero: it is open
 }
 
 // Errors of a Store.

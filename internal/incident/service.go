@@ -49,6 +49,7 @@ type Service struct {
 	BreakGlass BreakGlass
 	Escalation Policy
 	Pagers     map[string]Pager // by the name that the levels have
+	Alerting   Alerting
 	Log        *slog.Logger
 	Now        func() time.Time
 
@@ -59,6 +60,8 @@ type Service struct {
 	merge sync.Mutex // one step at a time adds to a bundle
 	begun sync.Mutex // one plan at a time is begun, over all incidents
 	clock clock
+	opens sync.Mutex // one incident at a time is opened
+	told  notices    // what alerts have told and is not stored yet
 }
 
 // Wait returns when nothing goes on in the background any more.
@@ -75,6 +78,9 @@ func (s *Service) start(id string, f func(ctx context.Context) error) {
 
 // allow asks for a role.
 func (s *Service) allow(ctx context.Context, actor Actor, role Role) error {
+	if actor == Alertmanager() {
+		return refuse("Alertmanager may open an incident and walk it, nothing else.")
+	}
 	return s.Roles.Allows(ctx, actor, role)
 }
 
@@ -123,24 +129,58 @@ func (s *Service) Open(ctx context.Context, actor Actor, command string, target 
 	if !ok {
 		return Incident{}, false, refuse("There is no runbook for /%s.", command)
 	}
-	all, err := s.Store.List(ctx)
+	s.opens.Lock()
+	defer s.opens.Unlock()
+	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return Incident{}, false, fmt.Errorf("list incidents: %w", err)
 	}
-	for _, other := range all {
-		if other.Open() && other.Target.Same(target) && other.Runbook == command && other.State != Fixed {
-			return other, true, nil
-		}
+	if other := goesOn(all, command, target); other != nil {
+		return *other, true, nil
 	}
-	now := s.Now()
-	inc = Incident{Runbook: command, Target: target, Place: place, State: Walking, Since: now, OpenedBy: actor, Walker: actor, Shown: map[string]string{}}
+	inc = s.unstored(book, actor, target, place, s.Now())
+	s.note(&inc, actor, "opened the incident for %s", target)
+	return s.create(ctx, inc)
+}
+
+// unstored makes an incident that is not stored yet.
+func (s *Service) unstored(book *runbook.Runbook, actor Actor, target evidence.Target, place Place, since time.Time) Incident {
+	inc := Incident{Runbook: book.Command, Target: target, Place: place, State: Walking, Since: since, OpenedBy: actor, Walker: actor, Shown: map[string]string{}}
 	for _, step := range book.Steps {
 		inc.Steps = append(inc.Steps, Step{ID: step.ID, Title: step.Title, Check: step.Check, Status: Pending, LookFor: step.Prose})
 	}
-	s.note(&inc, actor, "opened the incident for %s", target)
-	inc, err = s.Store.Create(ctx, inc)
-	if err != nil {
+	return inc
+}
+
+// goesOn finds the incident of a target that is not settled, the oldest first;
+// nil for none.
+func goesOn(all []Incident, command string, target evidence.Target) *Incident {
+	for i := range all {
+		if other := &all[i]; !other.settled() && other.Runbook == command && other.Target.Same(target) {
+			return other
+		}
+	}
+	return nil
+}
+
+// create stores a new incident. Where another replica was faster, its incident
+// stays and is given instead: of two, every replica takes the older one. Nobody
+// has been shown the other.
+func (s *Service) create(ctx context.Context, inc Incident) (created Incident, existed bool, err error) {
+	if inc, err = s.Store.Create(ctx, inc); err != nil {
 		return Incident{}, false, fmt.Errorf("store a new incident: %w", err)
+	}
+	all, err := s.Store.Recent(ctx, time.Time{})
+	if err != nil {
+		return Incident{}, false, fmt.Errorf("list incidents: %w", err)
+	}
+	if first := goesOn(all, inc.Runbook, inc.Target); first != nil && first.ID != inc.ID {
+		inc.State, inc.ClosedAt, inc.SameAs = Closed, s.Now(), first.ID
+		s.note(&inc, inc.OpenedBy, "opened at the same moment as %s, which stays", first.ID)
+		if _, err := s.Store.Update(ctx, inc); err != nil {
+			return Incident{}, false, fmt.Errorf("close %s for %s: %w", inc.ID, first.ID, err)
+		}
+		return *first, true, nil
 	}
 	s.Changed(inc.ID)
 	return inc, false, nil
@@ -151,6 +191,12 @@ func (s *Service) Get(ctx context.Context, id string) (Incident, error) { return
 
 // List returns all incidents, oldest first.
 func (s *Service) List(ctx context.Context) ([]Incident, error) { return s.Store.List(ctx) }
+
+// Recent returns, oldest first, the incidents that do not rest, and those that
+// were closed since then; none of those for the zero time.
+func (s *Service) Recent(ctx context.Context, since time.Time) ([]Incident, error) {
+	return s.Store.Recent(ctx, since)
+}
 
 // Show remembers where the message of that key is.
 func (s *Service) Show(ctx context.Context, id, key, ref string) error {
@@ -223,7 +269,7 @@ func (s *Service) Close(ctx context.Context, id string, actor Actor) error {
 // to be run again, and a write that was on its way is unknown. Nothing is
 // sent again.
 func (s *Service) Recover(ctx context.Context) error {
-	all, err := s.Store.List(ctx)
+	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}
@@ -231,9 +277,11 @@ func (s *Service) Recover(ctx context.Context) error {
 		if !inc.Open() {
 			continue
 		}
-		if _, err := s.change(ctx, inc.ID, func(inc *Incident) error { recoverIncident(inc); return nil }); err != nil {
+		inc, err := s.change(ctx, inc.ID, func(inc *Incident) error { recoverIncident(inc); return nil })
+		if err != nil {
 			return err
 		}
+		s.takeUp(inc)
 	}
 	return nil
 }

@@ -22,24 +22,32 @@ func (s *Service) Verify(ctx context.Context, id string, actor Actor) error {
 	if err != nil {
 		return err
 	}
+	outcomes, err := s.watch(ctx, inc, func(outcomes []runbook.Outcome) error { return s.showOutcomes(ctx, id, outcomes) })
+	if err != nil {
+		return err
+	}
+	return s.endVerification(ctx, id, actor, outcomes)
+}
+
+// watch looks at the live cluster until all of the verification holds or the
+// time for it is over, and gives the last outcomes. Those before go to tell.
+func (s *Service) watch(ctx context.Context, inc Incident, tell func([]runbook.Outcome) error) ([]runbook.Outcome, error) {
 	book := s.Runbooks[inc.Runbook]
 	since, promised := lastApplied(inc)
 	limited, cancel := context.WithTimeout(ctx, s.Limits.Verify)
 	defer cancel()
-	var outcomes []runbook.Outcome
 	for {
-		outcomes = book.Verify(s.lookAll(limited, inc.Target, book.Verification), since, promised)
+		outcomes := book.Verify(s.lookAll(limited, inc.Target, book.Verification), since, promised)
 		if allOK(outcomes) || !s.pause(limited) {
-			break
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("verify %s: %w", inc.ID, ctx.Err())
+			}
+			return outcomes, nil
 		}
-		if err := s.showOutcomes(ctx, id, outcomes); err != nil {
-			return err
+		if err := tell(outcomes); err != nil {
+			return nil, err
 		}
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("verify %s: %w", id, ctx.Err())
-	}
-	return s.endVerification(ctx, id, actor, outcomes)
 }
 
 // pause waits between two looks; false when the time is over.
@@ -65,7 +73,7 @@ func (s *Service) endVerification(ctx context.Context, id string, actor Actor, o
 	_, err := s.change(ctx, id, func(inc *Incident) error {
 		inc.Verified = outcomes
 		if fixed {
-			inc.State = Fixed
+			inc.State, inc.FixedAt = Fixed, s.Now()
 			s.note(inc, actor, "verified: fixed")
 			return nil
 		}

@@ -9,7 +9,6 @@ import (
 
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/evidence"
-	"redis-session-bot/internal/runbook"
 )
 
 // RunNext runs the first step that has not been run.
@@ -100,7 +99,7 @@ func (s *Service) run(ctx context.Context, id string, actor Actor, choose func(i
 // claim marks steps as running in the store, so that two people do not run the
 // same one.
 func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func(inc *Incident) ([]string, error)) (inc Incident, steps []string, err error) {
-	if err := s.allow(ctx, actor, Responder); err != nil {
+	if err := s.mayWalk(ctx, actor); err != nil {
 		return inc, nil, err
 	}
 	inc, err = s.change(ctx, id, func(inc *Incident) error {
@@ -183,15 +182,21 @@ func (s *Service) check(ctx context.Context, look Look, name string) (evidence.B
 func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence.Bundle, failure error) error {
 	s.merge.Lock()
 	defer s.merge.Unlock()
-	bundle, err := s.Store.Bundle(ctx, id)
+	inc, err := s.Store.Get(ctx, id)
 	if err != nil {
-		return fmt.Errorf("read the evidence of %s: %w", id, err)
+		return fmt.Errorf("read %s: %w", id, err)
 	}
-	bundle.Add(part)
-	if err := s.Store.SaveBundle(ctx, id, bundle); err != nil {
+	part.Alerts = inc.alertEvidence()
+	if err := s.Store.AddBundle(ctx, id, part); err != nil {
 		return fmt.Errorf("store the evidence of %s: %w", id, err)
 	}
 	_, err = s.change(ctx, id, func(inc *Incident) error {
+		// It is read after the incident: where another replica adds to both at the
+		// same time, the later one judges by all of it.
+		bundle, err := s.Store.Bundle(ctx, id)
+		if err != nil {
+			return fmt.Errorf("read the evidence of %s: %w", id, err)
+		}
 		e := evidence.Read(bundle, inc.Target)
 		step := inc.Step(ran.ID)
 		step.Took = s.Now().Sub(ran.At)
@@ -202,20 +207,10 @@ func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence
 		}
 		s.readSteps(inc, e)
 		inc.judge(s.Runbooks[inc.Runbook], e)
+		s.judged(ctx, inc)
 		return nil
 	})
 	return err
-}
-
-// judge takes over what the runbook says of the evidence, and which fixes it
-// admits.
-func (i *Incident) judge(book *runbook.Runbook, e evidence.Evidence) {
-	i.Verdict, i.Judged, i.Offers = book.Judge(e), true, nil
-	for _, cause := range i.Verdict.Causes {
-		for _, fix := range book.Offers(cause.Scenario, e) {
-			i.Offers = append(i.Offers, Offer{Scenario: cause.Scenario, Ref: fix.Ref, Action: fix.Action, Asks: len(fix.Inputs) > 0, Loses: len(fix.Cautions) > 0})
-		}
-	}
 }
 
 func setUnknown(step *Step, failure error) {

@@ -71,6 +71,20 @@ func (c *Clusters) Cluster(name string) (*Cluster, error) {
 	return cluster, nil
 }
 
+// Namespace is the one that a kubeconfig's current context names, and the pod's own
+// where there is no kubeconfig.
+func (c *Clusters) Namespace() (string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if c.Kubeconfig != "" {
+		rules.ExplicitPath = c.Kubeconfig
+	}
+	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{}).Namespace()
+	if err != nil {
+		return "", fmt.Errorf("find the bot's own namespace: %w", err)
+	}
+	return namespace, nil
+}
+
 // Reachable asks the API server of a context for its version. The error is fit
 // for everybody: it names no address.
 func (c *Clusters) Reachable(ctx context.Context, name string) error {

@@ -18,7 +18,10 @@ import (
 )
 
 // Account is the ServiceAccount that the bot runs as.
-type Account struct{ Namespace, Name string }
+type Account struct {
+	Namespace, Name string
+	Store           string // the namespace where it keeps incidents; "" where it keeps them in a file
+}
 
 // RBAC is the least that the bot needs for these targets and this runbook, as
 // manifests: a Role and its RoleBinding in each target's namespace, and a
@@ -38,6 +41,14 @@ func RBAC(book *runbook.Runbook, targets []evidence.Target, account Account, ext
 			} else {
 				inNamespace[target.Namespace] = append(inNamespace[target.Namespace], one)
 			}
+		}
+	}
+	if account.Store != "" {
+		if !slices.Contains(namespaces, account.Store) {
+			namespaces = append(namespaces, account.Store)
+		}
+		for _, one := range keepsIncidents() {
+			inNamespace[account.Store] = append(inNamespace[account.Store], grounds{one, "store"})
 		}
 	}
 	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: account.Namespace, Name: account.Name}}
@@ -155,6 +166,12 @@ func auditPermissions(target evidence.Target) []permission {
 func haPermissions(target evidence.Target) []permission {
 	return slices.Concat(storePermissions(target), opens("pods/portforward"), named("get", "services", target.Service),
 		allow("get", "persistentvolumeclaims"), allow("list", "networkpolicies.networking.k8s.io"), clusterWide("list", "nodes"))
+}
+
+// keepsIncidents is what the store does with objects of its own, whose names are
+// not known before.
+func keepsIncidents() []permission {
+	return allow("get list watch create update patch delete", "configmaps")
 }
 
 // checkPermissions is what a check reads.

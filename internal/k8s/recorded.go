@@ -54,8 +54,8 @@ func (r Recorded) Check(_ context.Context, check string) (evidence.Bundle, error
 		part.Services, part.Slices = b.Services, b.Slices
 		add(evidence.FileServices, evidence.FileSlices)
 	case CheckUsage:
-		part.Metrics, part.ConfigMaps = b.Metrics, b.ConfigMaps
-		add(evidence.FileMetrics, evidence.FileConfigMaps)
+		part.Metrics, part.ConfigMaps, part.Prometheus = b.Metrics, b.ConfigMaps, b.Prometheus
+		add(evidence.FileMetrics, evidence.FileConfigMaps, evidence.FilePrometheus)
 	case CheckReach:
 		part.Probes, part.Logs, part.Policies = b.Probes, b.Logs, b.Policies
 		add(evidence.FileProbes, evidence.SourceLogs, evidence.FilePolicies)

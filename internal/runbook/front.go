@@ -32,9 +32,10 @@ func (l *loader) frontMatter() (body []byte, lines int) {
 		l.problem(1, "close it with a line ---", "the front matter does not end")
 		return nil, 0
 	}
-	r, target, command := l.runbook, 0, 0
+	r, target, command, related := l.runbook, 0, 0, 0
 	whole := l.yaml(front, 1, map[string]field{
 		"alert":         words(&r.Alert),
+		"related":       at(&related, texts(&r.Related)),
 		"command":       at(&command, words(&r.Command)),
 		"severity":      words(&r.Severity),
 		"escalateAfter": duration(&r.EscalateAfter),
@@ -43,6 +44,7 @@ func (l *loader) frontMatter() (body []byte, lines int) {
 	})
 	if whole {
 		l.lintFront(1+command, 1+target)
+		l.lintRelated(1 + related)
 	}
 	return body, 2 + bytes.Count(front, []byte("\n")) + 1
 }
@@ -64,5 +66,21 @@ func (l *loader) lintFront(command, target int) {
 	}
 	if r.Target.Workload == "" {
 		l.problem(target, "add target: {namespace: …, workload: …}", "the target names no workload")
+	}
+}
+
+// lintRelated asks for names that say something.
+func (l *loader) lintRelated(line int) {
+	seen := map[string]bool{}
+	for _, name := range l.runbook.Related {
+		switch {
+		case name == "":
+			l.problem(line, "name an alert, or leave it out", "a related alert has no name")
+		case name == l.runbook.Alert:
+			l.problem(line, "leave it out", "%q opens the incident already", name)
+		case seen[name]:
+			l.problem(line, "keep one of them", "%q stands twice", name)
+		}
+		seen[name] = true
 	}
 }

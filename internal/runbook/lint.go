@@ -40,6 +40,20 @@ func (l *loader) lint() {
 			l.lintFix(measure.Ref, measure)
 		}
 	}
+	for _, letter := range r.Letters {
+		l.unique(seen, "draft ", letter.ID, letter.Title, letter.Line)
+		l.lintLetter(letter)
+	}
+}
+
+// lintLetter asks for an id that can be typed, and is not the engine's own.
+func (l *loader) lintLetter(letter Letter) {
+	switch {
+	case letter.ID == "handover":
+		l.problem(letter.Line, "choose another", "the draft handover is the bot's own")
+	case strings.ContainsAny(letter.ID, " \t") || letter.ID != strings.ToLower(letter.ID):
+		l.problem(letter.Line, "write it as one lower-case word, with dashes", "nobody can type the id %q", letter.ID)
+	}
 }
 
 func (l *loader) unique(seen map[string]int, kind, id, title string, line int) {

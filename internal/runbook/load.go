@@ -124,6 +124,7 @@ func (l *loader) sections(found []placed) {
 		l.runbook.Scenarios = append(l.runbook.Scenarios, r.Scenarios...)
 		l.runbook.Measures = append(l.runbook.Measures, r.Measures...)
 		l.runbook.Verification = append(l.runbook.Verification, r.Verification...)
+		l.runbook.Letters = append(l.runbook.Letters, r.Letters...)
 		l.problems = append(l.problems, part.problems...)
 		maps.Copy(l.broken, part.broken)
 	}

@@ -14,10 +14,11 @@ import (
 
 // Runbook is a loaded document.
 type Runbook struct {
-	File          string // where it was read from, for messages
-	Title         string // first heading
-	Alert         string // alert name that opens it
-	Command       string // slash command without the slash
+	File          string   // where it was read from, for messages
+	Title         string   // first heading
+	Alert         string   // alert name that opens it
+	Related       []string // names of alerts that join it as evidence
+	Command       string   // slash command without the slash
 	Severity      string
 	Target        evidence.Target // defaults; config adds to it
 	EscalateAfter time.Duration   // from the alert's start to the page
@@ -27,6 +28,7 @@ type Runbook struct {
 	Scenarios     []Scenario
 	Measures      []Fix // what people may do whatever the cause is: a rollback, a fallback
 	Verification  []Expectation
+	Letters       []Letter // drafts of texts that people edit and send
 	Doubts        Problems // what does work, and is likely not what the author means
 }
 

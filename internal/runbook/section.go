@@ -18,10 +18,11 @@ const (
 	partScenarios    = "Scenarios"
 	partMeasures     = "Measures"
 	partVerification = "Verification"
+	partDrafts       = "Drafts"
 )
 
 func hasSchema(part string) bool {
-	return part == partDiagnosis || part == partScenarios || part == partMeasures || part == partVerification
+	return part == partDiagnosis || part == partScenarios || part == partMeasures || part == partVerification || part == partDrafts
 }
 
 // section hands a third-level section to the reader of its part.
@@ -45,6 +46,8 @@ func (l *loader) section(part string, s section) {
 		whole = l.measure(s)
 	case partVerification:
 		whole = l.expectation(s)
+	case partDrafts:
+		whole = l.letter(s)
 	}
 	l.broken[s.line] = !whole
 }

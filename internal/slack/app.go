@@ -33,7 +33,9 @@ type Handler interface {
 // Incidents are what the messages are made of.
 type Incidents interface {
 	Get(ctx context.Context, id string) (incident.Incident, error)
-	List(ctx context.Context) ([]incident.Incident, error)
+	// Recent gives those that somebody has to do with, and those closed since then;
+	// none of those for the zero time.
+	Recent(ctx context.Context, since time.Time) ([]incident.Incident, error)
 	// Show remembers where the message of that key is.
 	Show(ctx context.Context, id, key, ref string) error
 	// ShowAt remembers the address of the incident's own message.
@@ -135,6 +137,11 @@ func (a *App) setState(connected bool, why string) {
 // Changed makes the incident's messages follow it. It returns at once.
 func (a *App) Changed(id string) { a.showing.changed(id) }
 
+// ChangedElsewhere makes the incident's messages follow it where another replica
+// has changed it. That one shows it; this one looks a little later whether it has.
+// It returns at once.
+func (a *App) ChangedElsewhere(id string) { a.showing.changedElsewhere(id) }
+
 // Run connects and works until ctx ends. It returns an error when the tokens
 // are no good. Open incidents are shown anew first.
 func (a *App) Run(ctx context.Context) error {
@@ -142,7 +149,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer cancel()
 	a.showing.start(ctx)
 	defer a.showing.wait()
-	all, err := a.Incidents.List(ctx)
+	all, err := a.Incidents.Recent(ctx, time.Time{})
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}

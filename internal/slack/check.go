@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/slack-go/slack"
+
+	"redis-session-bot/internal/incident"
 )
 
 // needed are the scopes of the bot's token, and what each is for.
@@ -164,4 +166,24 @@ func (a *App) checkChannels(ctx context.Context, self string) []error {
 		}
 	}
 	return wrong
+}
+
+// Place finds the channel of that name or ID, where incidents can be shown by
+// themselves: the bot is in it, and answers there. Its error is one sentence
+// with the mend.
+func (a *App) Place(ctx context.Context, name string) (incident.Place, error) {
+	byName, err := a.channels.list(ctx, a.seesPrivate())
+	if err != nil {
+		return incident.Place{}, fmt.Errorf("list the channels: %w", a.withoutTokens(err))
+	}
+	channel, there := byName[strings.TrimPrefix(name, "#")]
+	switch {
+	case !there:
+		return incident.Place{}, fmt.Errorf("there is no channel %s that the bot can see", name)
+	case !channel.IsMember:
+		return incident.Place{}, fmt.Errorf("the bot is not in #%s: invite it there", channel.Name)
+	case a.channels.refusal(ctx, channel.ID, channel.Name) != "":
+		return incident.Place{}, fmt.Errorf("the bot does not answer in #%s: add it to slack.channels", channel.Name)
+	}
+	return incident.Place{Channel: channel.ID}, nil
 }

@@ -217,7 +217,7 @@ func (a *App) reply(ctx context.Context, r request) commands.Reply {
 	if own, err := a.people.bot(ctx); actor.Team == "" && err == nil {
 		actor.Team = own.team
 	}
-	return a.Handler.Handle(ctx, commands.Request{Actor: actor, Place: incident.Place{Channel: r.channel}, Thread: r.thread,
+	return a.Handler.Handle(ctx, commands.Request{Actor: actor, Zone: a.people.zone(ctx, r.user), Place: incident.Place{Channel: r.channel}, Thread: r.thread,
 		Command: r.command, Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Answers: r.answers, Incident: a.incidentAt(ctx, r), Dedup: r.id})
 }
 
@@ -237,13 +237,16 @@ func (a *App) deliver(ctx context.Context, r request, reply commands.Reply) {
 	}
 }
 
+// threadsFor is how long somebody may still ask in the thread of a closed incident.
+const threadsFor = 30 * 24 * time.Hour
+
 // incidentAt is the incident that is shown where a request came from; "" for
 // none, or when it cannot be known.
 func (a *App) incidentAt(ctx context.Context, r request) string {
 	if r.thread == "" && r.message == "" {
 		return ""
 	}
-	all, err := a.Incidents.List(ctx)
+	all, err := a.Incidents.Recent(ctx, a.options.Now().Add(-threadsFor))
 	if err != nil {
 		return ""
 	}

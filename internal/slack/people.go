@@ -118,6 +118,20 @@ func (p *people) name(ctx context.Context, id string) string {
 	return id
 }
 
+// zone is the zone of a user's clock; nil where Slack does not say, or says one
+// that is not known here.
+func (p *people) zone(ctx context.Context, id string) *time.Location {
+	user, err := p.user(ctx, id, namesLive)
+	if err != nil || user.TZ == "" {
+		return nil
+	}
+	zone, err := time.LoadLocation(user.TZ)
+	if err != nil {
+		return nil
+	}
+	return zone
+}
+
 // Allows implements incident.Roles. Whoever cannot be looked up may not.
 func (p *people) Allows(ctx context.Context, actor incident.Actor, role incident.Role) error {
 	user, err := p.user(ctx, actor.ID, rolesLive)

@@ -27,6 +27,7 @@ type projector struct {
 	ctx     context.Context
 	signals map[string]chan struct{}
 	waiting []string        // changed before the start
+	later   map[string]bool // changed elsewhere, to be looked at
 	doubts  map[string]bool // incidents and messages that may be in Slack although nobody remembers where
 	posts   map[string]*rate.Limiter
 	edits   *rate.Limiter
@@ -41,12 +42,13 @@ const (
 	editEvery = 1250 * time.Millisecond
 	editBurst = 8
 	passEvery = 700 * time.Millisecond
+	elsewhere = 5 * time.Second // another replica has, to show what it has changed
 	retryMin  = time.Second
 	retryMax  = time.Minute
 )
 
 func newProjector(app *App) *projector {
-	return &projector{app: app, signals: map[string]chan struct{}{}, doubts: map[string]bool{}, posts: map[string]*rate.Limiter{},
+	return &projector{app: app, signals: map[string]chan struct{}{}, later: map[string]bool{}, doubts: map[string]bool{}, posts: map[string]*rate.Limiter{},
 		edits: rate.NewLimiter(rate.Every(editEvery), editBurst)}
 }
 
@@ -82,6 +84,32 @@ func (p *projector) changed(id string) {
 	case signal <- struct{}{}:
 	default: // it is awake
 	}
+}
+
+// changedElsewhere looks at an incident once the replica that has changed it has
+// had the time to show it, and before it posts anything, whether that one has.
+func (p *projector) changedElsewhere(id string) {
+	p.inherit(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx == nil {
+		p.waiting = append(p.waiting, id)
+		return
+	}
+	if p.later[id] {
+		return
+	}
+	p.later[id] = true
+	ctx := p.ctx
+	p.work.Go(func() {
+		if wait(ctx, elsewhere) != nil {
+			return
+		}
+		p.mu.Lock()
+		delete(p.later, id)
+		p.mu.Unlock()
+		p.changed(id)
+	})
 }
 
 // follow shows an incident each time it has changed.

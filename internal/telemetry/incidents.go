@@ -12,9 +12,10 @@ import (
 // listWithin bounds how long a scrape waits for the store.
 const listWithin = 5 * time.Second
 
-// Lister lists what is open.
+// Lister lists what is open, and what was closed since then; none of that for the
+// zero time.
 type Lister interface {
-	List(ctx context.Context) ([]incident.Incident, error)
+	Recent(ctx context.Context, since time.Time) ([]incident.Incident, error)
 }
 
 // Incidents adds what is open, by state, and how old the oldest is, read from
@@ -46,7 +47,7 @@ func (c *incidents) Collect(into chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		into <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	all, err := c.lister.List(ctx)
+	all, err := c.lister.Recent(ctx, time.Time{})
 	if err != nil {
 		gauge(c.read, 0)
 		return

@@ -110,7 +110,7 @@ type list struct {
 	err error
 }
 
-func (l list) List(context.Context) ([]incident.Incident, error) { return l.all, l.err }
+func (l list) Recent(context.Context, time.Time) ([]incident.Incident, error) { return l.all, l.err }
 
 func TestWhatIsOpenIsTold(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)

@@ -100,7 +100,7 @@ func (c *Cluster) up(ctx context.Context, opts Options) error {
 		run  func() error
 	}{
 		{"state folder", func() error { return c.claimAlone(ctx) }},
-		{"packages", func() error { return installPackages(ctx, c.out) }},
+		{"packages", func() error { return Install(ctx, c.out, debianPackages) }},
 		{"kubernetes binary", func() (err error) { c.kube, err = buildKube(ctx, opts.Repo, c.out); return err }},
 		{"images", func() (err error) {
 			tars, err = opts.Images(ctx, filepath.Join(opts.Repo, ".tools", "images"))

@@ -38,7 +38,7 @@ func TestLife(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("this test needs root: run it with sudo")
 	}
-	if err := installPackages(t.Context(), t.Output()); err != nil {
+	if err := Install(t.Context(), t.Output(), debianPackages); err != nil {
 		t.Fatal(err)
 	}
 	// Inside there is no network to load modules by.

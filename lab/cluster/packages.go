@@ -16,8 +16,11 @@ import (
 	"time"
 )
 
-// debianPackages are what the cluster needs of Debian, and why.
-var debianPackages = []struct{ name, why string }{
+// Package is a package of Debian that the lab needs, and why.
+type Package struct{ Name, Why string }
+
+// debianPackages are what the cluster needs.
+var debianPackages = []Package{
 	{"containerd", "runs the pods"},
 	{"runc", "starts their containers"},
 	{"containernetworking-plugins", "connects them"},
@@ -26,17 +29,17 @@ var debianPackages = []struct{ name, why string }{
 	{"busybox-static", "is the shell in the lab's images"},
 }
 
-// installPackages installs what is missing, and says so first. No service of
-// theirs is started.
-func installPackages(ctx context.Context, out io.Writer) error {
+// Install installs what is missing, and says so first. No service of theirs is
+// started.
+func Install(ctx context.Context, out io.Writer, packages []Package) error {
 	var missing []string
-	for _, pkg := range debianPackages {
-		status, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${db:Status-Status}", pkg.name).Output()
+	for _, pkg := range packages {
+		status, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${db:Status-Status}", pkg.Name).Output()
 		if err == nil && string(status) == "installed" {
 			continue
 		}
-		fmt.Fprintf(out, "  installing Debian's %s: it %s\n", pkg.name, pkg.why)
-		missing = append(missing, pkg.name)
+		fmt.Fprintf(out, "  installing Debian's %s: it %s\n", pkg.Name, pkg.Why)
+		missing = append(missing, pkg.Name)
 	}
 	if len(missing) == 0 {
 		return nil

@@ -48,7 +48,10 @@ func (s *safeBuffer) String() string {
 
 // Serve starts the bot in a workspace of its own; at the end nothing of it is
 // left, and it has broken no rule of Slack's.
-func (p *Patient) Serve() *Room {
+func (p *Patient) Serve() *Room { return p.ServeWith("") }
+
+// ServeWith serves with more settings, and more of the environment.
+func (p *Patient) ServeWith(settings string, environment ...string) *Room {
 	p.T.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	workspace, err := slacktest.Start(ctx, slacktest.Options{Listen: "127.0.0.1:0"})
@@ -57,7 +60,7 @@ func (p *Patient) Serve() *Room {
 	}
 	ready := workspace.Ready()
 	config := filepath.Join(p.T.TempDir(), "config.yaml")
-	content := fmt.Sprintf("targets:\n  - {name: test, namespace: %s}\nslack: {channels: [inc-redis]}\nroles: {responders: [U_RESPONDER], approvers: [\"@sre-oncall\"]}\n", p.Namespace)
+	content := fmt.Sprintf("targets:\n  - {name: test, namespace: %s}\nslack: {channels: [inc-redis]}\nroles: {responders: [U_RESPONDER], approvers: [\"@sre-oncall\"]}\n", p.Namespace) + settings
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		p.T.Fatal(err)
 	}
@@ -65,6 +68,7 @@ func (p *Patient) Serve() *Room {
 	r.command = func() *exec.Cmd {
 		command := exec.Command(p.Bot, "serve", "--config", config)
 		command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+p.Kubeconfig)
+		command.Env = append(command.Env, environment...)
 		command.Stdout, command.Stderr = r.Log, r.Log
 		return command
 	}
@@ -191,7 +195,13 @@ func (r *Room) Diagnose(user string) {
 func (r *Room) Opens(user, text string) {
 	r.T.Helper()
 	r.Command(user, text)
-	r.Until("the incident has a message", 15*time.Second, func() bool {
+	r.Appears(user, 15*time.Second)
+}
+
+// Appears waits for the message of an incident.
+func (r *Room) Appears(user string, limit time.Duration) {
+	r.T.Helper()
+	r.Until("the incident has a message", limit, func() bool {
 		for _, m := range r.Messages(user, "") {
 			if m["blocks"] != nil && m["is_ephemeral"] != true {
 				r.Root = m["ts"].(string)

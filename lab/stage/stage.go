@@ -28,6 +28,8 @@ type Options struct {
 	Context    string // of the kubeconfig; empty: the current one
 	Kubeconfig string
 	From       string // a recorded bundle to walk instead of a cluster
+	Alerts     string // address of the bot's webhook; empty: none
+	Token      string // that the webhook wants
 }
 
 // Stage is the local Slack with the bot on it.
@@ -72,6 +74,9 @@ roles:
   responders: [U_RESPONDER]
   approvers: [U_APPROVER, U_SECOND]
 `, o.Namespace, o.Context)
+	if o.Alerts != "" {
+		content += fmt.Sprintf("alerts: {listen: %q, channel: inc-redis}\n", o.Alerts)
+	}
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		return err
 	}
@@ -83,7 +88,7 @@ roles:
 	s.command.Cancel = func() error { return s.command.Process.Signal(syscall.SIGTERM) }
 	s.command.WaitDelay = grace
 	ready := s.Workspace.Ready()
-	s.command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API)
+	s.command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "ALERTS_TOKEN="+o.Token)
 	if o.Kubeconfig != "" {
 		s.command.Env = append(s.command.Env, "KUBECONFIG="+o.Kubeconfig)
 	}

@@ -171,8 +171,8 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// password is the one in the Secret; empty when there is none.
-func (c *Copy) password(ctx context.Context) (string, error) {
+// Password is the one in the Secret; empty when there is none.
+func (c *Copy) Password(ctx context.Context) (string, error) {
 	live, err := c.Clients.CoreV1().Secrets(c.Namespace).Get(ctx, Secrets, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return "", nil

@@ -190,7 +190,7 @@ func (c *Copy) plan(ctx context.Context, o Options) (spec Spec, there identity, 
 	if there.Shape, err = c.Shape(ctx); err != nil {
 		return Spec{}, identity{}, err
 	}
-	if there.Password, err = c.password(ctx); err != nil {
+	if there.Password, err = c.Password(ctx); err != nil {
 		return Spec{}, identity{}, err
 	}
 	spec = Spec{

@@ -16,7 +16,7 @@ import (
 
 // Runbook is what a test writes itself of the runbook about a queue: whole sections of Markdown. Its first step reads
 // the pods, and its verification is that the pod is ready.
-type Runbook struct{ Steps, Scenarios, Measures string }
+type Runbook struct{ Steps, Scenarios, Measures, Drafts string }
 
 // Load gives the runbook; the changes that it knows are mend and break.
 func (r Runbook) Load(t testing.TB) *runbook.Runbook {
@@ -30,8 +30,13 @@ func (r Runbook) Load(t testing.TB) *runbook.Runbook {
 	if r.Measures != "" {
 		measures = "## Measures\n" + r.Measures
 	}
+	drafts := ""
+	if r.Drafts != "" {
+		drafts = "## Drafts\n" + r.Drafts
+	}
 	book, err := runbook.Load("queue.md", []byte(`---
 alert: QueueDown
+related: [QueueSlow]
 command: queue
 target: {namespace: shop, workload: queue}
 ---
@@ -39,7 +44,7 @@ target: {namespace: shop, workload: queue}
 ## Diagnosis
 ### Pods
 What the pods say.
-`+"```yaml\nid: pods\ncheck: pods\n```\n"+r.Steps+"## Scenarios\n"+r.Scenarios+measures+`## Verification
+`+"```yaml\nid: pods\ncheck: pods\n```\n"+r.Steps+"## Scenarios\n"+r.Scenarios+measures+drafts+`## Verification
 ### Ready
 `+"```yaml\nid: ready\ncheck: pods\nexpect: pods.exists(p, p.ready)\nsays: it is ready\notherwise: it is not ready\n```\n"), vocabulary)
 	if err != nil {

@@ -29,6 +29,7 @@ type User struct {
 	Restricted      bool // a multi-channel guest
 	UltraRestricted bool // a single-channel guest
 	Bot             bool
+	TZ              string // IANA name; empty means Etc/UTC
 }
 
 // Channel is a public channel, unless Private. Everybody is a member of it, and the bot when BotMember.
@@ -140,6 +141,13 @@ func (w *Workspace) direct(user string) *room {
 	return r
 }
 
+func (u User) zone() string {
+	if u.TZ == "" {
+		return "Etc/UTC"
+	}
+	return u.TZ
+}
+
 func (u User) team() string {
 	if u.TeamID == "" {
 		return TeamID
@@ -151,7 +159,7 @@ func (u User) team() string {
 func (u User) json() object {
 	return object{
 		"id": u.ID, "team_id": u.team(), "name": u.Name, "real_name": u.RealName, "deleted": u.Deleted, "color": "9f69e7",
-		"tz": "Etc/UTC", "tz_label": "Coordinated Universal Time", "tz_offset": 0,
+		"tz": u.zone(), "tz_label": u.zone(), "tz_offset": 0,
 		"profile": object{
 			"real_name": u.RealName, "display_name": u.Name, "real_name_normalized": u.RealName,
 			"display_name_normalized": u.Name, "team": u.team(),

@@ -2,18 +2,21 @@ package bolt_test
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
 
+	"redis-session-bot/internal/chain"
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/store/bolt"
+	"redis-session-bot/internal/store/record"
 	"redis-session-bot/internal/store/storetest"
 )
 
@@ -26,36 +29,71 @@ func open(t *testing.T, path string) *bolt.Store {
 	return store
 }
 
+// kept opens a store that is closed when the test ends.
+func kept(t *testing.T, path string) *bolt.Store {
+	t.Helper()
+	store := open(t, path)
+	t.Cleanup(func() { closed(t, store) })
+	return store
+}
+
+func closed(t *testing.T, store *bolt.Store) {
+	t.Helper()
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "folder", "incidents.db") }
+
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) incident.Store {
-		store := open(t, filepath.Join(t.TempDir(), "folder", "incidents.db"))
-		t.Cleanup(func() {
-			if err := store.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return store
+	storetest.Run(t, func(t *testing.T) storetest.Stores {
+		store := kept(t, newPath(t))
+		return storetest.Stores{One: store, Other: store}
 	})
 }
 
+var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func entry(text string) incident.Entry {
+	return incident.Entry{At: began, Actor: incident.Actor{ID: "U1", Name: "Ada"}, Text: text}
+}
+
+// create stores an incident with two lines in its timeline, and evidence.
+func create(t *testing.T, store *bolt.Store) incident.Incident {
+	t.Helper()
+	inc, err := store.Create(t.Context(), incident.Incident{Runbook: "queue", State: incident.Walking, Since: began, Timeline: []incident.Entry{entry("opened")}})
+	if err == nil {
+		inc.Timeline = append(inc.Timeline, entry("ran "+inc.ID))
+		inc, err = store.Update(t.Context(), inc)
+	}
+	if err == nil {
+		err = store.AddBundle(t.Context(), inc.ID, evidence.Bundle{Logs: []evidence.RawLog{{Pod: "p", Text: "said of " + inc.ID}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inc
+}
+
 func TestWhatIsStoredOutlivesTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "incidents.db")
-	ctx := context.Background()
+	path, ctx := newPath(t), t.Context()
 	store := open(t, path)
-	first, err := store.Create(ctx, incident.Incident{Runbook: "queue", Shown: map[string]string{"incident": "C1 1.2"}})
+	first, err := store.Create(ctx, incident.Incident{Runbook: "queue", Shown: map[string]string{"incident": "C1 1.2"}, Timeline: []incident.Entry{entry("opened")}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	bundle := evidence.Bundle{Logs: []evidence.RawLog{{Pod: "p", Text: "said"}}, Missing: map[string]string{"pods.json": "forbidden"}}
-	if err := store.SaveBundle(ctx, first.ID, bundle); err != nil {
+	if err := store.AddBundle(ctx, first.ID, bundle); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Close(); err != nil {
+	head, err := store.Head(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
+	closed(t, store)
 
-	store = open(t, path)
-	defer store.Close()
+	store = kept(t, path)
 	again, err := store.Get(ctx, first.ID)
 	if err != nil || cmp.Diff(first, again) != "" {
 		t.Errorf("%v, %s", err, cmp.Diff(first, again))
@@ -63,6 +101,9 @@ func TestWhatIsStoredOutlivesTheProcess(t *testing.T) {
 	got, err := store.Bundle(ctx, first.ID)
 	if err != nil || cmp.Diff(bundle, got) != "" {
 		t.Errorf("%v, %s", err, cmp.Diff(bundle, got))
+	}
+	if now, err := store.Head(ctx); err != nil || now != head || head.N != 1 {
+		t.Errorf("the trail ends with %s, %v; it ended with %s", now, err, head)
 	}
 	if second, err := store.Create(ctx, incident.Incident{}); err != nil || second.ID != "INC-2" {
 		t.Errorf("the next one is %s, %v", second.ID, err)
@@ -72,50 +113,26 @@ func TestWhatIsStoredOutlivesTheProcess(t *testing.T) {
 	}
 }
 
-// TestOpenRefuses: each file that cannot be used is told apart in a sentence.
-func TestOpenRefuses(t *testing.T) {
-	for name, test := range map[string]struct {
-		make func(t *testing.T, path string)
-		says string
-	}{
-		"a file that is open": {says: "is open in another process", make: func(t *testing.T, path string) {
-			store := open(t, path)
-			t.Cleanup(func() { store.Close() })
-		}},
-		"a file of a newer bot": {says: "written by a newer bot (format 7, this one knows 1)", make: func(t *testing.T, path string) {
-			change(t, path, "meta", func(bucket *bbolt.Bucket) error { return bucket.Put([]byte("format"), []byte("7")) })
-		}},
-		"a file of something else": {says: "open the store", make: func(t *testing.T, path string) {
-			if err := os.WriteFile(path, []byte(strings.Repeat("not a store\n", 1000)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}},
-		"a folder": {says: "open the store", make: func(t *testing.T, path string) {
-			if err := os.Mkdir(path, 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "incidents.db")
-			test.make(t, path)
-			store, err := bolt.Open(path)
-			if err == nil {
-				store.Close()
-			}
-			if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), path) {
-				t.Errorf("%v", err)
-			}
-		})
+// TestWhatIsChainedIsTold, once it is on the disk, and nothing else.
+func TestWhatIsChainedIsTold(t *testing.T) {
+	store := kept(t, newPath(t))
+	var told []string
+	store.Chained = func(e chain.Entry) { told = append(told, e.Head().String()) }
+	inc := create(t, store)
+	inc.Version--
+	inc.Timeline = append(inc.Timeline, entry("too late"))
+	if _, err := store.Update(t.Context(), inc); !errors.Is(err, incident.ErrConflict) {
+		t.Fatal(err)
+	}
+	head, err := store.Head(t.Context())
+	if err != nil || len(told) != 2 || told[1] != head.String() {
+		t.Errorf("%q, %s, %v", told, head, err)
 	}
 }
 
-// change edits the file as nobody but a disk or a newer bot does.
+// change edits the file as nobody but a disk, a newer bot or a forger does.
 func change(t *testing.T, path, bucket string, edit func(*bbolt.Bucket) error) {
 	t.Helper()
-	if err := open(t, path).Close(); err != nil {
-		t.Fatal(err)
-	}
 	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -126,133 +143,105 @@ func change(t *testing.T, path, bucket string, edit func(*bbolt.Bucket) error) {
 	}
 }
 
-func TestADamagedIncidentIsToldAndNotRead(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "incidents.db")
-	ctx := context.Background()
+// flip changes one bit of the first record of a bucket.
+func flip(bucket *bbolt.Bucket) error {
+	key, value := bucket.Cursor().First()
+	damaged := append([]byte(nil), value...)
+	damaged[len(damaged)/2] ^= 1
+	return bucket.Put(append([]byte(nil), key...), damaged)
+}
+
+// TestADamagedRecordIsToldAndNotRead, and the others are read and written as before.
+func TestADamagedRecordIsToldAndNotRead(t *testing.T) {
+	path, ctx := newPath(t), t.Context()
 	store := open(t, path)
-	inc, err := store.Create(ctx, incident.Incident{Runbook: "queue"})
-	if err != nil {
-		t.Fatal(err)
+	create(t, store)
+	second := create(t, store)
+	closed(t, store)
+	change(t, path, "incidents", flip)
+	change(t, path, "bundles", flip)
+
+	store = kept(t, path)
+	var told []string
+	store.Damaged = func(d *record.Damage) { told = append(told, d.What) }
+	_, err := store.Get(ctx, "INC-1")
+	var damage *record.Damage
+	if !errors.As(err, &damage) || !strings.Contains(err.Error(), "INC-1 is damaged in "+path) || !strings.Contains(err.Error(), "Restore that from a backup") {
+		t.Errorf("get: %v", err)
 	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
+	if _, err := store.Bundle(ctx, "INC-1"); err == nil || !strings.Contains(err.Error(), "the evidence of INC-1 is damaged") {
+		t.Errorf("bundle: %v", err)
 	}
-	change(t, path, "incidents", func(bucket *bbolt.Bucket) error {
-		key, value := bucket.Cursor().First()
-		damaged := append([]byte(nil), value...)
-		damaged[len(damaged)/2] ^= 1
-		return bucket.Put(append([]byte(nil), key...), damaged)
-	})
-	store = open(t, path)
-	defer store.Close()
-	for name, err := range map[string]error{
-		"get":  func() error { _, err := store.Get(ctx, inc.ID); return err }(),
-		"list": func() error { _, err := store.List(ctx); return err }(),
+	for name, list := range map[string]func() ([]incident.Incident, error){
+		"list":   func() ([]incident.Incident, error) { return store.List(ctx) },
+		"recent": func() ([]incident.Incident, error) { return store.Recent(ctx, began) },
 	} {
-		if err == nil || !strings.Contains(err.Error(), "INC-1: the store is damaged here") {
-			t.Errorf("%s: %v", name, err)
+		if all, err := list(); err != nil || len(all) != 1 || cmp.Diff(second, all[0]) != "" {
+			t.Errorf("%s: %+v, %v", name, all, err)
 		}
+	}
+	if len(told) != 1 || told[0] != "INC-1" {
+		t.Errorf("told of %q", told)
+	}
+	if _, err := store.Update(ctx, second); err != nil {
+		t.Errorf("the other one cannot be changed: %v", err)
+	}
+	// Evidence is read from the cluster again.
+	if err := store.AddBundle(ctx, "INC-1", evidence.Bundle{Logs: []evidence.RawLog{{Text: "anew"}}}); err != nil {
+		t.Errorf("add: %v", err)
+	}
+	if bundle, err := store.Bundle(ctx, "INC-1"); err != nil || len(bundle.Logs) != 1 || bundle.Logs[0].Text != "anew" {
+		t.Errorf("evidence: %+v, %v", bundle, err)
 	}
 }
 
-// TestAWastefulFileIsMadeSmaller fills a file with evidence that is replaced by less.
-func TestAWastefulFileIsMadeSmaller(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "incidents.db")
-	ctx := context.Background()
+// TestPeek: while one process has the file open and writes, another reads it as
+// it was at one moment, and leaves nothing behind.
+func TestPeek(t *testing.T) {
+	path, ctx := newPath(t), t.Context()
+	if _, err := bolt.Peek(path); err == nil || !strings.Contains(err.Error(), "there is no store at "+path) {
+		t.Errorf("no file: %v", err)
+	}
 	store := open(t, path)
-	for n := range 4 {
-		inc, err := store.Create(ctx, incident.Incident{})
+	create(t, store)
+	writing, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		for writing.Err() == nil {
+			if err := store.AddBundle(ctx, "INC-1", evidence.Bundle{Logs: []evidence.RawLog{{Pod: "p", Text: storetest.Noise(50_000)}}}); err != nil {
+				ended <- err
+				return
+			}
+		}
+		ended <- nil
+	}()
+	for range 5 {
+		peeked, err := bolt.Peek(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var text strings.Builder
-		for i := range 2000 { // what does not compress to nothing
-			fmt.Fprintf(&text, "%x ", (i+1)*(n+7919)*2654435761)
+		if inc, err := peeked.Get(ctx, "INC-1"); err != nil || len(inc.Timeline) != 2 {
+			t.Errorf("%+v, %v", inc, err)
 		}
-		for _, said := range []string{text.String(), "short"} {
-			if err := store.SaveBundle(ctx, inc.ID, evidence.Bundle{Logs: []evidence.RawLog{{Text: said}}}); err != nil {
-				t.Fatal(err)
-			}
+		if bundle, err := peeked.Bundle(ctx, "INC-1"); err != nil || len(bundle.Logs) != 1 {
+			t.Errorf("%d logs, %v", len(bundle.Logs), err)
 		}
+		if _, err := peeked.Create(ctx, incident.Incident{}); err == nil {
+			t.Error("it can be written to")
+		}
+		closed(t, peeked)
 	}
-	if err := store.Close(); err != nil {
+	stop()
+	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	// One large value leaves the file large and free.
-	change(t, path, "bundles", func(bucket *bbolt.Bucket) error { return bucket.Put([]byte("large"), make([]byte, 8<<20)) })
-	change(t, path, "bundles", func(bucket *bbolt.Bucket) error { return bucket.Delete([]byte("large")) })
-	before := sizeOf(t, path)
-	store = open(t, path)
-	defer store.Close()
-	if after := sizeOf(t, path); after > before/2 {
-		t.Errorf("%d bytes, %d before", after, before)
+	closed(t, store)
+	if peeked, err := bolt.Peek(path); err != nil {
+		t.Errorf("nobody has it open: %v", err)
+	} else {
+		closed(t, peeked)
 	}
-	all, err := store.List(ctx)
-	if err != nil || len(all) != 4 {
-		t.Errorf("%d incidents, %v", len(all), err)
-	}
-	if bundle, err := store.Bundle(ctx, "INC-4"); err != nil || bundle.Logs[0].Text != "short" {
-		t.Errorf("%+v, %v", bundle.Logs, err)
-	}
-}
-
-func sizeOf(t *testing.T, path string) int64 {
-	t.Helper()
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.Size()
-}
-
-// TestAFileThatIsCutOff: wherever a disk has cut the file, it opens with all
-// that it holds, or says why not.
-func TestAFileThatIsCutOff(t *testing.T) {
-	folder := t.TempDir()
-	path := filepath.Join(folder, "incidents.db")
-	ctx := context.Background()
-	store := open(t, path)
-	for range 20 {
-		inc, err := store.Create(ctx, incident.Incident{Runbook: strings.Repeat("queue ", 500)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := store.SaveBundle(ctx, inc.ID, evidence.Bundle{Logs: []evidence.RawLog{{Text: "said"}}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opened, refused := 0, 0
-	for size := 1; size < len(data); size += 1531 {
-		cut := filepath.Join(folder, fmt.Sprintf("cut-%d.db", size))
-		if err := os.WriteFile(cut, data[:size], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		store, err := bolt.Open(cut)
-		if err != nil {
-			refused++
-			if !strings.Contains(err.Error(), cut) {
-				t.Errorf("%d bytes: %v", size, err)
-			}
-		} else {
-			opened++
-			if all, err := store.List(ctx); err != nil || len(all) != 20 {
-				t.Errorf("%d bytes: %d incidents, %v", size, len(all), err)
-			}
-			store.Close()
-		}
-		if err := os.Remove(cut); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("%d bytes: %d cut files opened, %d were refused", len(data), opened, refused)
-	if refused == 0 {
-		t.Error("no cut file was refused")
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

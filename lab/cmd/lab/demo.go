@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/monitoring"
 	"redis-session-bot/lab/stage"
 	"redis-session-bot/lab/workload"
 )
@@ -20,7 +22,7 @@ func demoCommand(f *flags) *cobra.Command {
 	fault, listen, keep := "config-error", "127.0.0.1:8345", false
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Bring everything, break the store, and lead through it in a local Slack; Ctrl-C stops all of it",
+		Short: "Bring everything, break the store, and lead through it in a local Slack, from the alert on; Ctrl-C stops all of it",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(oneFault([]string{fault}, ""), knownShape(f.shape)); err != nil {
@@ -58,28 +60,57 @@ func demo(ctx context.Context, f *flags, fault, listen string, keep bool) (failu
 		}
 	}
 	o := f.workloadOptions()
-	fmt.Printf("breaking the store: %s\n", faults.Describe(fault))
-	if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {
-		return err
-	}
-	on, err := stage.Start(ctx, stage.Options{Bot: bot, Listen: listen, Namespace: f.namespace, Context: f.context, Kubeconfig: o.Kubeconfig})
+	on, hook, err := startStage(ctx, f, bot, listen)
 	if err != nil {
 		return err
 	}
 	defer func() { failure = errors.Join(failure, on.Close()) }()
+	if f.own() { // the pods of another cluster cannot be reached from here
+		fmt.Println("watching the store with Prometheus, as the runbook's alert rule does, only less patient:")
+		watch, err := monitoring.Start(ctx, monitoring.Options{Repo: hook.repo, Workload: o, Webhook: "http://" + hook.address + "/alerts", Token: hook.token, For: 10 * time.Second, Out: os.Stdout})
+		if err != nil {
+			return err
+		}
+		defer func() { failure = errors.Join(failure, watch.Close()) }()
+		fmt.Printf("  Prometheus %s, Alertmanager %s\n", watch.Prometheus, watch.Alertmanager)
+	}
+	fmt.Printf("breaking the store: %s\n", faults.Describe(fault))
+	if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {
+		return err
+	}
 	fmt.Printf(`
 The store is down. Open this page; it behaves like Slack:
 
     %s
 
-Type   /redis-session diagnose   in #inc-redis. Then: Run all, Plan, and, as the approver
-(switch at the bottom left), Apply. Ctrl-C stops everything.
+The alert arrives in #inc-redis by itself, within half a minute, with the diagnosis. (A fault that no alert sees: type
+/redis-session diagnose.) Then: Plan, and, as the approver (switch at the bottom left), Apply. The alert ends when the
+store is well, and the bot looks itself before it closes the incident. Ctrl-C stops everything.
 `, on.Workspace.Ready().Page)
 	if err := on.Wait(ctx); err != nil {
 		return err
 	}
 	fmt.Println("\nstopping")
 	return nil
+}
+
+// hook is where Alertmanager reaches the bot of the demo.
+type hook struct{ address, token, repo string }
+
+// startStage brings the local Slack and the bot on it.
+func startStage(ctx context.Context, f *flags, bot, listen string) (*stage.Stage, hook, error) {
+	repo, err := repoRoot(f.repo)
+	if err != nil {
+		return nil, hook{}, err
+	}
+	address, err := monitoring.FreePort()
+	if err != nil {
+		return nil, hook{}, err
+	}
+	to := hook{address: address, token: rand.Text(), repo: repo}
+	on, err := stage.Start(ctx, stage.Options{Bot: bot, Listen: listen, Namespace: f.namespace, Context: f.context,
+		Kubeconfig: f.workloadOptions().Kubeconfig, Alerts: to.address, Token: to.token})
+	return on, to, err
 }
 
 func stopCluster(f *flags) error {
