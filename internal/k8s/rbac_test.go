@@ -36,7 +36,7 @@ func TestRBACIsNoMoreThanAskedFor(t *testing.T) {
 		{"a dry run", audited, testTarget, Extra{DryRun: true}, []string{"resources: [statefulsets]\n    verbs: [create]", "resources: [poddisruptionbudgets]\n    verbs: [create, list]", "the dry run of ha"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			manifests, err := RBAC(test.book, []evidence.Target{test.target}, Account{"ns", "bot"}, test.extra)
+			manifests, err := RBAC(test.book, []evidence.Target{test.target}, Account{Namespace: "ns", Name: "bot"}, test.extra)
 			if err != nil {
 				t.Fatal(err)
 			}
