@@ -22,6 +22,7 @@ func TestServeWalksARecord(t *testing.T) {
 	}
 	walk.press("Run all")
 	walk.plan()
+	walk.asks()
 }
 
 // TestServeTakesAnAlert: Alertmanager posts, and the incident is there, walked,
@@ -115,6 +116,25 @@ func (r *recordWalk) plan() {
 	if r.button("Apply") != nil {
 		r.t.Error("a recorded plan can be applied")
 	}
+}
+
+// asks asks for what people want to know of an incident, open and closed.
+func (r *recordWalk) asks() {
+	r.t.Helper()
+	says := func(text, want string) {
+		r.t.Helper()
+		if answer := r.workspace.Command(slacktest.TypedCommand{User: "U_RESPONDER", Channel: "C_INC", Command: "/redis-session", Text: text}); !answer.OK {
+			r.t.Fatalf("%s was not answered: %+v", text, answer)
+		}
+		r.until(text, func() bool { return strings.Contains(r.text(), want) })
+	}
+	says("timeline", "judged: Configuration error")
+	says("status", "It is only shown.")
+	says("report", "INC-1-report.md")
+	r.press("Close")
+	r.press("Report")
+	r.until("the report of a closed incident", func() bool { return strings.Contains(r.text(), "INC-1-report-2.md") })
+	says("history", "Closed without a verified fix.")
 }
 
 // recordWalk is a person in the incident channel.
