@@ -73,7 +73,7 @@ var ways = map[string]way{
 	"port-conflict/pod":       {plan: "delete the duplicate", typed: true, stays: "nobody makes the pod anew"},
 	"replication":             {plan: "make it the master", again: "replication"},
 	// Its undo brings back the file of what was written since, which it loads.
-	"emptied":                 {plan: "put the snapshot of before back", typed: true},
+	"emptied": {plan: "put the snapshot of before back", typed: true},
 	// No backup is kept in the lab; that one is put back, live/volumes shows.
 	"corrupt-rdb":               {plan: "start without the file", typed: true, leaves: "emptied", again: "corrupt-rdb"},
 	"missing-config/secret-key": {plan: "give both a new password", stays: "the old password is kept nowhere"},
