@@ -29,7 +29,7 @@ func forgotten(t *testing.T) (config.Config, *pagetest.End) {
 		}
 	})
 	c := config.Config{Limits: config.Limits{Step: 10 * time.Second, PlanValid: time.Minute, Rollout: time.Minute, Verify: time.Minute}}
-	c.Store.Path = filepath.Join(t.TempDir(), "incidents.db")
+	c.Store.Kind, c.Store.Path = config.StoreFile, filepath.Join(t.TempDir(), "incidents.db")
 	c.Log.Level = "error"
 	c.Pagers = []config.Pager{{Name: "duty", Type: config.PagerDuty, URL: duty.URL, Key: routingKey}, {Name: "channel", Type: config.SlackPage, Channel: "sre-escalations", Mention: "@sre-oncall"}}
 	c.Escalation.Levels = []config.Level{{Who: "@sre-oncall", Pagers: []string{"channel", "duty"}}}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func (l *ledger) Get(_ context.Context, id string) (incident.Incident, error) {
 }
 
 func (l *ledger) Index(context.Context) (index []incident.Brief, err error) {
-	for id := range l.incidents {
+	for _, id := range slices.Sorted(maps.Keys(l.incidents)) {
 		index = append(index, incident.Brief{ID: id})
 	}
 	return index, nil
