@@ -137,11 +137,18 @@ func (c *Cluster) Apply(ctx context.Context, target evidence.Target, write incid
 	return fingerprint(written)
 }
 
-// update sends an object with the resourceVersion that it was read with.
+// update sends an object with the resourceVersion that it was read with. A dry
+// run goes without: whether the content is accepted does not depend on what the
+// controllers write into the status meanwhile.
 func (c *Cluster) update(ctx context.Context, target evidence.Target, object any, dry bool) (any, error) {
 	options := metav1.UpdateOptions{FieldManager: fieldManager}
 	if dry {
 		options.DryRun = []string{metav1.DryRunAll}
+		if own := metaOf(object); own != nil {
+			version := own.ResourceVersion
+			own.ResourceVersion = ""
+			defer func() { own.ResourceVersion = version }()
+		}
 	}
 	switch o := object.(type) {
 	case *appsv1.Deployment:

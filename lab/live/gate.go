@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"encoding/pem"
 	"io"
 	"net/http"
@@ -16,7 +15,8 @@ import (
 	"sync"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -132,11 +132,15 @@ func (g *Gate) keep(response *http.Response) error {
 			return err
 		}
 		response.Body = io.NopCloser(bytes.NewReader(body))
-		var made metav1.PartialObjectMetadata
-		if err := json.Unmarshal(body, &made); err != nil {
+		object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil) // JSON or protobuf
+		if err != nil {
 			return err
 		}
-		what += "/" + made.Name
+		made, err := meta.Accessor(object)
+		if err != nil {
+			return err
+		}
+		what += "/" + made.GetName()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

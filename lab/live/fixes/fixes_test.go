@@ -105,7 +105,7 @@ func mend(t *testing.T, fault, shape string) row {
 	applied := plan(t, r, way, &one)
 	r.Until("the store is fixed", 5*time.Minute, func() bool { return strings.Contains(r.Seen(false), "Fixed at") })
 	one.took = time.Since(began)
-	one.rollout = p.Settled().Sub(applied)
+	one.rollout = max(0, p.Settled().Sub(applied)) // what rolls nothing out has settled before
 	one.judge(t)
 	if d, code, output := p.Diagnose(); d.Verdict.Scenario != cmp.Or(way.leaves, "healthy") {
 		t.Errorf("after the fix: %s, exit %d\n%s", d.Verdict.Scenario, code, output)
