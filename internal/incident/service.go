@@ -277,7 +277,7 @@ func (s *Service) Recover(ctx context.Context) error {
 		if !inc.Open() {
 			continue
 		}
-		inc, err := s.change(ctx, inc.ID, func(inc *Incident) error { recoverIncident(inc); return nil })
+		inc, err := s.change(ctx, inc.ID, func(inc *Incident) error { recoverIncident(inc, s.Now()); return nil })
 		if err != nil {
 			return err
 		}
@@ -286,7 +286,9 @@ func (s *Service) Recover(ctx context.Context) error {
 	return nil
 }
 
-func recoverIncident(inc *Incident) {
+// recoverIncident ends what was under way at the moment at which it is found: from
+// then on a person has the time that a plan is valid to go on with it.
+func recoverIncident(inc *Incident, now time.Time) {
 	for i := range inc.Steps {
 		if inc.Steps[i].Status == Running {
 			inc.Steps[i].Status = Pending
@@ -295,12 +297,12 @@ func recoverIncident(inc *Incident) {
 	for i := range inc.Plans {
 		plan := &inc.Plans[i]
 		if plan.State == Preparing {
-			plan.State, plan.Trouble = Failed, "The bot was restarted while this plan was prepared. Nothing was changed. Make a new one."
+			plan.State, plan.EndedAt, plan.Trouble = Failed, now, "The bot was restarted while this plan was prepared. Nothing was changed. Make a new one."
 		}
 		if plan.State != Underway {
 			continue
 		}
-		plan.State, plan.Trouble = Uncertain, "The bot was restarted while this plan was applied. Look at what the cluster shows now before you do anything."
+		plan.State, plan.EndedAt, plan.Trouble = Uncertain, now, "The bot was restarted while this plan was applied. Look at what the cluster shows now before you do anything."
 		for w := range plan.Writes {
 			if plan.Writes[w].Status == Sending {
 				plan.Writes[w].Status = Lost

@@ -335,6 +335,9 @@ func TestABotThatDiedMakesApplyingUnknown(t *testing.T) {
 	if inc.Plans[0].State != incident.Uncertain || inc.Plans[0].Writes[0].Status != incident.Lost || inc.Steps[0].Status != incident.Pending {
 		t.Errorf("recovered: plan %s, write %s, step %s", inc.Plans[0].State, inc.Plans[0].Writes[0].Status, inc.Steps[0].Status)
 	}
+	if got := inc.Plans[0].EndedAt; !got.Equal(d.Now()) {
+		t.Errorf("it stopped at %s: nobody could go on with it", got)
+	}
 	if d.cluster.writes != 0 {
 		t.Errorf("recovery wrote %d times", d.cluster.writes)
 	}
