@@ -55,7 +55,6 @@ type head struct {
 	active          bool
 	chained         int
 	marks           []string
-	labels          map[string]string // nil where there is no object yet
 }
 
 func headOf(object *corev1.ConfigMap) head {
