@@ -62,6 +62,7 @@ func restoreCourse(ctx context.Context, p *planner, args restoreArgs) ([]inciden
 	if err != nil {
 		return nil, err
 	}
+	p.wanted = args.From
 	state, err := p.readVolume(ctx, nil, true)
 	if err != nil {
 		return nil, err

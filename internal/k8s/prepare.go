@@ -34,8 +34,9 @@ type planner struct {
 	cautions []string
 	holds    incident.Holds
 	read     []volumeReading
-	fromDisk bool // what is on the volume counts, not what is in memory
-	lists    bool // volumes are listed only: nothing is tried on a copy
+	fromDisk bool   // what is on the volume counts, not what is in memory
+	lists    bool   // volumes are listed only: nothing is tried on a copy
+	wanted   string // the backup that somebody asks for: it is tried however many are newer
 }
 
 // draft is one object while a plan is made: as it is, as it will be, and what

@@ -78,7 +78,7 @@ func (p *planner) readPlace(ctx context.Context, place dataPlace, backups bool) 
 		env["MOST"] = "0"
 	}
 	if backups {
-		env["BACKUPS"] = "try"
+		env["BACKUPS"], env["FROM"] = "try", p.wanted
 	}
 	env["APPEND_ONLY"] = "no"
 	if place.files.appendOnly {

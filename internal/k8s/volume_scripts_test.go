@@ -1,11 +1,13 @@
 package k8s
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // script runs one of the scripts on a folder of this machine, with its tools.
@@ -109,5 +111,34 @@ func TestTheSnapshotThatWasLookedAt(t *testing.T) {
 	state.place.files.appendOnly = false
 	if _, err := choose(state, restoreArgs{From: ownSnapshot}); err == nil || !strings.Contains(err.Error(), "loads the snapshot dump.rdb by itself") {
 		t.Errorf("without an append-only file: %v", err)
+	}
+}
+
+// TestTheBackupThatIsAskedFor is tried however many are newer.
+func TestTheBackupThatIsAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	for n := range 8 {
+		folder := filepath.Join(dir, fmt.Sprintf("backup-inc-1-%d", n))
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		single(t, folder, n+1, "")
+		old := now.Add(-time.Duration(n) * time.Hour)
+		for _, path := range []string{filepath.Join(folder, "appendonly.aof"), folder} {
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for from, want := range map[string]int64{"": -1, "backup-inc-1-7": 8, "data/backup-inc-1-7": 8} {
+		output, err := script(t, readScript, dir, "FROM="+from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := stateOf(output).backups
+		if len(got) != 8 || got[0].keys != 1 || got[7].keys != want {
+			t.Errorf("asked for %q: %+v", from, got)
+		}
 	}
 }

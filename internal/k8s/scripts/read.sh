@@ -2,6 +2,7 @@
 # volume is mounted for reading; everything is tried on copies.
 #
 # BACKUPS  "try" to load the backups, too; else they are only listed
+# FROM     the backup that is tried in any case, beside the newest ones; "" for none
 # APPEND_ONLY  which kind the configuration loads; of a backup that has both, that one
 # MOST     the most kilobytes that are copied
 MAJOR=$(major)
@@ -139,7 +140,8 @@ examine_rdb "$DIR"
 tried=0
 while IFS="$tab" read -r when where name kind size; do
   tell backup "$where" "$name" "$kind" "$size" "$when"
-  if [ "$BACKUPS" != try ] || [ "$tried" -ge 6 ]; then continue; fi
+  if [ "$BACKUPS" != try ]; then continue; fi
+  if [ "$tried" -ge 6 ] && [ "${FROM:-}" != "$name" ] && [ "${FROM:-}" != "$where/$name" ]; then continue; fi
   tried=$((tried + 1))
   from="$DIR/$name"
   if [ "$where" = backup ]; then from="/backup/$name"; fi
