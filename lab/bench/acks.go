@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/client-go/tools/clientcmd"
+
 	"redis-session-bot/internal/slack/slacktest"
 )
 
@@ -93,7 +95,11 @@ func (b *bench) serve(ctx context.Context, ready slacktest.Ready) (stop func() e
 	}
 	fmt.Fprintf(&config, "slack: {channels: [%s]}\nroles: {responders: [U_RESPONDER], approvers: [U_APPROVER]}\ntargets:\n", strings.Join(names, ", "))
 	for i := range atTheSameTime {
-		fmt.Fprintf(&config, "  - {name: t%d, namespace: %s}\n", i, b.namespace())
+		fmt.Fprintf(&config, "  - {name: t%d, context: t%d, namespace: %s}\n", i, i, b.namespace())
+	}
+	clusters, err := b.contexts(len(names))
+	if err != nil {
+		return nil, err
 	}
 	file := filepath.Join(b.folder, "config.yaml")
 	if err := os.WriteFile(file, []byte(config.String()), 0o600); err != nil {
@@ -107,7 +113,7 @@ func (b *bench) serve(ctx context.Context, ready slacktest.Ready) (stop func() e
 	}
 	defer log.Close()
 	command := exec.CommandContext(ctx, b.bot, "serve", "--config", file)
-	command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+b.kubeconfig)
+	command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+clusters)
 	command.Stdout, command.Stderr, command.Dir = log, log, b.folder
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start the bot: %w", err)
@@ -222,4 +228,18 @@ func runAll(channel string, message map[string]any) ([]slacktest.Press, error) {
 		}
 	}
 	return found, nil
+}
+
+// contexts is a kubeconfig that names the one cluster so many times: an incident
+// is of one workload of one cluster, whatever people call it.
+func (b *bench) contexts(n int) (file string, err error) {
+	config, err := clientcmd.LoadFromFile(b.kubeconfig)
+	if err != nil {
+		return "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	for i := range n {
+		config.Contexts[fmt.Sprintf("t%d", i)] = config.Contexts[config.CurrentContext]
+	}
+	file = filepath.Join(b.folder, "contexts")
+	return file, clientcmd.WriteToFile(*config, file)
 }
