@@ -72,8 +72,8 @@ var ways = map[string]way{
 	"port-conflict/owner":     {plan: "scale down the duplicate"},
 	"port-conflict/pod":       {plan: "delete the duplicate", typed: true, stays: "nobody makes the pod anew"},
 	"replication":             {plan: "make it the master", again: "replication"},
-	// Its undo brings back the file of what was written since, which it loads.
-	"emptied": {plan: "put the snapshot of before back", typed: true},
+	// Its undo brings back the file of what was written since, which it loads: not a store without its file any more.
+	"emptied": {plan: "put the snapshot of before back", typed: true, again: "healthy"},
 	// No backup is kept in the lab; that one is put back, live/volumes shows.
 	"corrupt-rdb":               {plan: "start without the file", typed: true, leaves: "emptied", again: "corrupt-rdb"},
 	"missing-config/secret-key": {plan: "give both a new password", stays: "the old password is kept nowhere"},
