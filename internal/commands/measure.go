@@ -76,7 +76,7 @@ func (h *Handler) measure(ctx context.Context, r Request, fix runbook.Fix, words
 		_, err := h.target(strings.Join(words, " "))
 		return Reply{}, err
 	}
-	inc, existed, err := h.Incidents.Open(ctx, r.Actor, h.Command, target, r.Place)
+	inc, existed, err := h.Incidents.OpenFor(ctx, r.Actor, h.Command, target, r.Place, fix.Ref)
 	if err != nil {
 		return Reply{}, err
 	}

@@ -1,6 +1,13 @@
 package incident
 
-import "strings"
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"redis-session-bot/internal/evidence"
+)
 
 // Owed is a plan that is applied and has left something to be put right.
 type Owed struct {
@@ -58,4 +65,24 @@ func ended(all []Incident, inc Incident, plan Plan) bool {
 		}
 	}
 	return false
+}
+
+// OpenFor is Open for a measure. One that ends what another has begun goes on in
+// the incident of that one, until it is closed: its people know why.
+func (s *Service) OpenFor(ctx context.Context, actor Actor, command string, target evidence.Target, place Place, ref string) (inc Incident, existed bool, err error) {
+	if err := s.allow(ctx, actor, Responder); err != nil {
+		return Incident{}, false, err
+	}
+	all, err := s.Store.Recent(ctx, time.Time{})
+	if err != nil {
+		return Incident{}, false, fmt.Errorf("list incidents: %w", err)
+	}
+	for _, debt := range Debts(all, s.Has) {
+		for _, other := range all {
+			if other.ID == debt.Incident && debt.End == ref && other.Open() && other.Runbook == command && other.Target.Same(target) {
+				return other, true, nil
+			}
+		}
+	}
+	return s.Open(ctx, actor, command, target, place)
 }

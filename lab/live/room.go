@@ -344,7 +344,7 @@ func (r *Room) Whispered(user, says string) {
 		for _, m := range append(r.Messages(user, r.Root), r.Messages(user, "")...) {
 			var b strings.Builder
 			Words(&b, m["blocks"])
-			if m["is_ephemeral"] == true && strings.Contains(b.String(), says) {
+			if m["is_ephemeral"] == true && strings.Contains(strings.Join(strings.Fields(b.String()), " "), says) {
 				return true
 			}
 		}

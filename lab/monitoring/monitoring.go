@@ -53,7 +53,7 @@ type Monitoring struct {
 }
 
 // Start installs what is missing, starts all three, and returns when Prometheus
-// has seen the store up.
+// has seen the store up and has its rule.
 func Start(ctx context.Context, o Options) (m *Monitoring, err error) {
 	if err := cluster.Install(ctx, o.Out, packages); err != nil {
 		return nil, err
@@ -105,7 +105,10 @@ func (m *Monitoring) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	return m.awaitUp(ctx)
+	if err := m.awaitUp(ctx); err != nil {
+		return err
+	}
+	return m.alert(ctx, o)
 }
 
 func (m *Monitoring) path(name string) string { return filepath.Join(m.folder, name) }
@@ -133,17 +136,14 @@ receivers:
   - {url: %q, send_resolved: true, http_config: {authorization: {credentials_file: %q}}}
 `
 
+// lasts is the part of the rule that says how long a condition must hold.
 var lasts = regexp.MustCompile(`(?m)^( +for: ).*$`)
 
-// configure writes what the programs read. The rule is the shipped one, only
-// less patient.
+// configure writes what the programs read. There is no rule yet: before the
+// first scrape the target is absent, and that would be an alert.
 func (m *Monitoring) configure(o Options, exporter, alertmanager string) error {
-	shipped, err := os.ReadFile(filepath.Join(o.Repo, "deploy", "alerts", "redis-session.rules.yaml"))
-	if err != nil {
-		return fmt.Errorf("read the alert rule: %w", err)
-	}
 	for name, content := range map[string]string{
-		"rules.yaml":        lasts.ReplaceAllString(string(shipped), "${1}"+o.For.String()),
+		"rules.yaml":        "groups: []\n",
 		"token":             o.Token,
 		"prometheus.yaml":   fmt.Sprintf(prometheusConfig, alertmanager, m.targets.address, exporter),
 		"alertmanager.yaml": fmt.Sprintf(alertmanagerConfig, o.Webhook, m.path("token")),
@@ -151,6 +151,32 @@ func (m *Monitoring) configure(o Options, exporter, alertmanager string) error {
 		if err := os.WriteFile(m.path(name), []byte(content), 0o600); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// alert gives Prometheus its rule: the shipped one, only less patient.
+func (m *Monitoring) alert(ctx context.Context, o Options) error {
+	shipped, err := os.ReadFile(filepath.Join(o.Repo, "deploy", "alerts", "redis-session.rules.yaml"))
+	if err != nil {
+		return fmt.Errorf("read the alert rule: %w", err)
+	}
+	if err := os.WriteFile(m.path("rules.yaml"), lasts.ReplaceAll(shipped, []byte("${1}"+o.For.String())), 0o600); err != nil {
+		return err
+	}
+	prometheus := m.programs[len(m.programs)-1]
+	if err := prometheus.command.Process.Signal(syscall.SIGHUP); err != nil {
+		return fmt.Errorf("give Prometheus the alert rule: %w", err)
+	}
+	err = eventually(ctx, func(ctx context.Context) error {
+		answer, err := get(ctx, m.Prometheus+"/api/v1/rules")
+		if err == nil && !strings.Contains(answer, `"name":"RedisSessionStoreDown"`) {
+			err = errors.New("it has not read the alert rule")
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("give Prometheus the alert rule: %w", err)
 	}
 	return nil
 }
