@@ -216,6 +216,20 @@ func template(object any) (*corev1.PodTemplateSpec, error) {
 	return nil, errors.New("the object has no pod template")
 }
 
+// editedContainer is a container of a workload's pods; a *Refusal where there is none.
+func editedContainer(object any, name string) (*corev1.Container, error) {
+	pod, err := template(object)
+	if err != nil {
+		return nil, err
+	}
+	for i := range pod.Spec.Containers {
+		if container := &pod.Spec.Containers[i]; container.Name == name {
+			return container, nil
+		}
+	}
+	return nil, refuse("%s has no container %s.", resourceName(object), name)
+}
+
 // selectorOf is what a workload selects its pods by.
 func selectorOf(object any) *metav1.LabelSelector {
 	switch o := object.(type) {

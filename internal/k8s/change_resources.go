@@ -70,16 +70,11 @@ func editResources(target evidence.Target, object any, args json.RawMessage) (ed
 	if err := decodeArgs(args, &a); err != nil {
 		return edited{}, err
 	}
-	pod, err := template(object)
+	container, err := editedContainer(object, a.Container)
 	if err != nil {
 		return edited{}, err
 	}
-	for i := range pod.Spec.Containers {
-		if container := &pod.Spec.Containers[i]; container.Name == a.Container {
-			return a.edit(target, object, container)
-		}
-	}
-	return edited{}, refuse("%s has no container %s.", resourceName(object), a.Container)
+	return a.edit(target, object, container)
 }
 
 func (a resourcesArgs) edit(target evidence.Target, object any, container *corev1.Container) (edited, error) {
