@@ -24,7 +24,7 @@ import (
 func main() {
 	repo := flag.String("repo", "..", "folder of the repository")
 	document := flag.String("o", "docs/benchmarks.md", "document to write, within the repository")
-	only := flag.String("only", "", "measure this alone: typing, acks or growth; the document is not written then")
+	only := flag.String("only", "", "measure this alone: typing, acks, growth or load; the document is not written then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *repo, *document, *only)
@@ -74,7 +74,7 @@ func run(ctx context.Context, repo, document, only string) (failure error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"typing", b.typing}, {"acks", b.acks}, {"growth", b.growth}} {
+	}{{"typing", b.typing}, {"acks", b.acks}, {"growth", b.growth}, {"load", b.load}} {
 		if only != "" && only != part.name {
 			continue
 		}

@@ -56,14 +56,19 @@ func process(ctx context.Context, dir string, env []string, name string, args ..
 	}
 }
 
-// peakOf reads VmHWM in KiB; 0 for a process that is gone.
-func peakOf(pid int) int {
+// peakOf is the most that a process has had in RAM, in KiB; 0 for one that is gone.
+func peakOf(pid int) int { return memoryOf(pid, "VmHWM") }
+
+// nowOf is what a process has in RAM, in KiB; 0 for one that is gone.
+func nowOf(pid int) int { return memoryOf(pid, "VmRSS") }
+
+func memoryOf(pid int, which string) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, which+":"); ok {
 			kib, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
 			return kib
 		}

@@ -56,6 +56,8 @@ How it is measured:
 - Memory is the kernel's peak of the process (VmHWM). The log is a file of the container on the node, of its full size.
   The other pods wait at a scheduling gate: the API server has them, and no node runs them.
 - An acknowledgement is timed from when the local Slack sends a slash command until it has the answer.
+- The clicks run a step again, or show its kubectl lines: every click on the first asks the cluster.
+- The incidents that are kept are copies, with its evidence, of one that was walked.
 `, time.Now().UTC().Format("2 January 2006"), machine(), t.markdown(), rounds)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("write the benchmarks: %w", err)
