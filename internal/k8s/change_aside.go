@@ -2,16 +2,41 @@ package k8s
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"redis-session-bot/internal/incident"
 )
 
-func asideChange() change {
-	return fileChange("stops the store, moves its files into a folder beside them, and starts it empty; no file is deleted", asideCourse)
+// asideArgs are those of set-data-aside.
+type asideArgs struct {
+	Replicas *int32 `json:"replicas,omitempty"`
 }
 
-func asideCourse(ctx context.Context, p *planner, args fileArgs) ([]incident.Write, error) {
+func asideChange() change {
+	return change{
+		says: "stops the store, moves its files into a folder beside them, and starts it empty; no file is deleted",
+		validate: func(raw json.RawMessage) error {
+			var args asideArgs
+			if err := decodeArgs(raw, &args); err != nil {
+				return err
+			}
+			return validReplicas(args.Replicas)
+		},
+		resolve: asIs,
+		needs:   worksOnVolume,
+		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
+			var args asideArgs
+			if err := decodeArgs(raw, &args); err != nil {
+				return nil, err
+			}
+			return asideCourse(ctx, p, args)
+		},
+		send: sendWork,
+	}
+}
+
+func asideCourse(ctx context.Context, p *planner, args asideArgs) ([]incident.Write, error) {
 	place, err := p.placed(ctx)
 	if err != nil {
 		return nil, err

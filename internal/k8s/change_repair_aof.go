@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -9,11 +10,35 @@ import (
 	"redis-session-bot/internal/incident"
 )
 
-func repairChange() change {
-	return fileChange("stops the store, copies its files aside on their volume, cuts the damaged end off the append-only file with `redis-check-aof --fix`, and starts the store again; what is lost is tried on a copy before the click", repairCourse)
+// repairArgs are those of repair-aof.
+type repairArgs struct {
+	Replicas *int32 `json:"replicas,omitempty"`
 }
 
-func repairCourse(ctx context.Context, p *planner, args fileArgs) ([]incident.Write, error) {
+func repairChange() change {
+	return change{
+		says: "stops the store, copies its files aside on their volume, cuts the damaged end off the append-only file with `redis-check-aof --fix`, and starts the store again; what is lost is tried on a copy before the click",
+		validate: func(raw json.RawMessage) error {
+			var args repairArgs
+			if err := decodeArgs(raw, &args); err != nil {
+				return err
+			}
+			return validReplicas(args.Replicas)
+		},
+		resolve: asIs,
+		needs:   worksOnVolume,
+		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
+			var args repairArgs
+			if err := decodeArgs(raw, &args); err != nil {
+				return nil, err
+			}
+			return repairCourse(ctx, p, args)
+		},
+		send: sendWork,
+	}
+}
+
+func repairCourse(ctx context.Context, p *planner, args repairArgs) ([]incident.Write, error) {
 	place, err := p.placed(ctx)
 	if err != nil {
 		return nil, err

@@ -24,35 +24,6 @@ import (
 // workLimit is how long the work on a stopped store's volume may take.
 const workLimit = 10 * time.Minute
 
-// fileArgs are those of a change that works on the volume of a stopped store.
-type fileArgs struct {
-	Replicas *int32 `json:"replicas,omitempty"` // to come back with; left out: as many as now
-}
-
-// fileChange is a change of the files on the store's volume.
-func fileChange(says string, course func(context.Context, *planner, fileArgs) ([]incident.Write, error)) change {
-	return change{
-		says: says,
-		validate: func(raw json.RawMessage) error {
-			var args fileArgs
-			if err := decodeArgs(raw, &args); err != nil {
-				return err
-			}
-			return validReplicas(args.Replicas)
-		},
-		resolve: asIs,
-		needs:   worksOnVolume,
-		course: func(ctx context.Context, p *planner, raw json.RawMessage) ([]incident.Write, error) {
-			var args fileArgs
-			if err := decodeArgs(raw, &args); err != nil {
-				return nil, err
-			}
-			return course(ctx, p, args)
-		},
-		send: sendWork,
-	}
-}
-
 // workArgs are all that a pod on the volume is made of beside the store's own
 // template: the write that creates it carries them.
 type workArgs struct {
