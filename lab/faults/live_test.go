@@ -24,7 +24,7 @@ import (
 const canary = "canary-faults-2f9d61"
 
 // sample is what -short tries of the faults: one for each way to break things.
-var sample = []string{"config-error", "out-of-memory", "corrupt-aof", "bad-rollout", "scaled-to-zero"}
+var sample = []string{"config-error/deployment", "out-of-memory/statefulset", "corrupt-aof/deployment", "bad-rollout/statefulset", "scaled-to-zero/deployment"}
 
 // TestMain tries more copies at once than there are cores: they mostly wait.
 func TestMain(m *testing.M) {
@@ -53,10 +53,10 @@ func TestFaults(t *testing.T) {
 		if _, there := cases[name]; !there {
 			t.Errorf("%s has no case", name)
 		}
-		if testing.Short() && !slices.Contains(sample, name) {
-			continue
-		}
 		for _, shape := range workload.Shapes() {
+			if testing.Short() && !slices.Contains(sample, name+"/"+shape) {
+				continue
+			}
 			t.Run(name+"/"+shape, func(t *testing.T) {
 				t.Parallel()
 				p := admit(t, lab.Kubeconfig, "faults-"+strings.ReplaceAll(name, "/", "-")+"-"+shape, shape)

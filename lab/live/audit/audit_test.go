@@ -76,10 +76,12 @@ func points(p *live.Patient, args ...string) (status map[string]string, said str
 // TestAudit: a healthy store of either shape is well where it is, and a point
 // turns when somebody mends it.
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	healthy := map[string]string{"budget": "fail", "replicas": "fail", "sentinel": "fail", "memory": "ok", "eviction": "ok",
 		"persistence": "ok", "backups": "fail", "probes": "warn"}
 	for _, shape := range workload.Shapes() {
 		t.Run(shape, func(t *testing.T) {
+			t.Parallel()
 			p := live.Admit(t, "audit-"+strings.ToLower(shape), shape, canary)
 			status, said := points(p)
 			if diff := cmp.Diff(healthy, status); diff != "" {

@@ -28,8 +28,10 @@ const ha = workload.Redis + "-ha"
 // TestManifests: the API server accepts what the bot writes for either shape,
 // once the bot may ask; until then it says what it lacks, and writes it all the same.
 func TestManifests(t *testing.T) {
+	t.Parallel()
 	for _, shape := range workload.Shapes() {
 		t.Run(shape, func(t *testing.T) {
+			t.Parallel()
 			p := live.Admit(t, "ha-"+strings.ToLower(shape), shape, canary)
 			written, said, code := run(p, "ha")
 			if code != 1 || !strings.Contains(said, "The bot may not create configmaps") || !strings.Contains(said, "verbs: [create]") {

@@ -23,29 +23,30 @@ type way struct {
 // sample is what -short tries: one way through each change that no other
 // package tries in its short run; see tried.
 var sample = []string{"scaled-to-zero on statefulset", "service-mismatch on deployment", "broken-probe/port on statefulset", "volume/pending on deployment",
-	"port-conflict/owner on statefulset", "port-conflict/pod on deployment", "port-conflict/container on deployment", "emptied on deployment"}
+	"port-conflict/owner on statefulset", "port-conflict/pod on deployment", "port-conflict/container on deployment", "emptied on deployment",
+	"config-error on statefulset", "out-of-memory on deployment", "bad-rollout on deployment"}
 
 // tried is where the short run of the live tests goes one way through each
 // kind of change.
 var tried = map[string]string{
 	"delete-pods":       "here: port-conflict/pod",
 	"drop-container":    "here: port-conflict/container",
-	"edit-redis-config": "live/spine: TestFaults, config-error",
+	"edit-redis-config": "here: config-error",
 	"keep-data":         "live/store: TestAppendOnlyIsSwitchedWithoutLoss",
 	"kill-script":       "live/store: TestAScriptIsEnded",
 	"promote":           "live/store: TestAPromotion",
 	"repair-aof":        "live/volumes: TestRepair",
 	"replace-volume":    "here: volume/pending",
 	"replicate":         "live/store: TestAPromotion, its way back",
-	"restart":           "live/spine: TestFaults, config-error",
+	"restart":           "here: config-error",
 	"restore-backup":    "live/volumes: TestSnapshot",
-	"roll-back":         "live/spine: TestFaults, bad-rollout",
+	"roll-back":         "here: bad-rollout",
 	"rotate-password":   "live/store: TestARotation",
 	"set-config":        "here: TestFallback",
 	"set-data-aside":    "live/volumes: TestSnapshot",
 	"set-probe":         "here: broken-probe/port",
 	"set-replicas":      "here: scaled-to-zero and port-conflict/owner",
-	"set-resources":     "live/spine: TestFaults, out-of-memory",
+	"set-resources":     "here: out-of-memory",
 	"set-selector":      "here: service-mismatch",
 	"spare-snapshot":    "here: emptied",
 }

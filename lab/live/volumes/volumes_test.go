@@ -166,11 +166,13 @@ func change(kind, args string) runbook.Change {
 // TestRepair: what was written before the damage is there after the repair,
 // what is cut was announced, and the undo puts every byte back.
 func TestRepair(t *testing.T) {
+	t.Parallel()
 	for _, shape := range workload.Shapes() {
 		if testing.Short() && shape != workload.StatefulSet {
 			continue
 		}
 		t.Run(shape, func(t *testing.T) {
+			t.Parallel()
 			w := admit(t, "aof", shape)
 			w.doBreak("corrupt-aof")
 			before, size := w.Files(), w.incremental()
@@ -228,11 +230,13 @@ func (w *ward) kept() int64 {
 // TestSnapshot: a store with a damaged snapshot starts empty and goes back, or
 // takes the newest backup that loads.
 func TestSnapshot(t *testing.T) {
+	t.Parallel()
 	for _, shape := range workload.Shapes() {
 		if testing.Short() && shape != workload.Deployment {
 			continue
 		}
 		t.Run(shape, func(t *testing.T) {
+			t.Parallel()
 			w := admit(t, "rdb", shape)
 			w.inStore("for i in 1 2 3 4 5 6 7 8; do redis-cli -e SET session:kept-$i x >/dev/null; done; redis-cli -e SAVE && cp /data/dump.rdb /data/yesterday.rdb && head -c 100 /data/dump.rdb > /data/torn.rdb")
 			w.doBreak("corrupt-rdb")

@@ -1,4 +1,4 @@
-package spine
+package trouble
 
 import (
 	"net"
@@ -45,7 +45,7 @@ func deadKubeconfig(t *testing.T) string {
 // nothing written.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	p := live.Admit(t, "spine-refusals", workload.Deployment, "")
+	p := live.Admit(t, "trouble-refusals", workload.Deployment, "")
 	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, "config-error"); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func revisions(p *live.Patient) int {
 func TestNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	canaries := []string{"kanari-im-geheimnis-4711", "kanari-in-der-datei-4712", "kanari-in-der-umgebung-4713", "kanari-im-protokoll-4714"}
-	p := live.Admit(t, "spine-canary", workload.StatefulSet, canaries[0])
+	p := live.Admit(t, "trouble-canary", workload.StatefulSet, canaries[0])
 	// The line with open quotes makes Redis itself write its password into the log.
 	err := p.Copy.EditConfig(t.Context(), "somebody", func(text string) string {
 		return text + "requirepass " + canaries[1] + "\nrequirepass \"" + canaries[3] + "\n"

@@ -1,4 +1,7 @@
-package spine
+// Package trouble holds what goes wrong on the way from a fault to its fix, on a
+// real cluster: refusals, an API server that goes away, a bot that is killed. The
+// way itself is package fixes.
+package trouble
 
 import (
 	"flag"

@@ -1,4 +1,4 @@
-package spine
+package trouble
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ import (
 // and a person decides with what the cluster shows.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
-	p := live.Admit(t, "spine-killed", workload.Deployment, "")
+	p := live.Admit(t, "trouble-killed", workload.Deployment, "")
 	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, "config-error"); err != nil {
 		t.Fatal(err)
 	}

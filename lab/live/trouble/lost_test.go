@@ -1,4 +1,4 @@
-package spine
+package trouble
 
 import (
 	"net/http"
@@ -31,7 +31,7 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := live.Admit(t, "spine-"+strings.ReplaceAll(name, " ", "-"), workload.Deployment, "")
+			p := live.Admit(t, "trouble-"+strings.ReplaceAll(name, " ", "-"), workload.Deployment, "")
 			if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, "config-error"); err != nil {
 				t.Fatal(err)
 			}
@@ -70,5 +70,20 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 				t.Errorf("the workload is at revision %d, want 2: one rollout", n)
 			}
 		})
+	}
+}
+
+// TestWithoutAnAPIServer: nobody answers, and the bot says so in one sentence.
+func TestWithoutAnAPIServer(t *testing.T) {
+	t.Parallel()
+	b, err := live.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &live.Patient{Bench: b, T: t, Namespace: "anywhere"}
+	p.Kubeconfig = deadKubeconfig(t)
+	_, code, output := p.Diagnose()
+	if code != 3 || strings.Count(strings.TrimSpace(output), "\n") != 0 || !strings.HasPrefix(output, "bot: ") {
+		t.Errorf("exit %d, want 3 with one sentence:\n%s", code, output)
 	}
 }
