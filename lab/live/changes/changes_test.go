@@ -3,7 +3,7 @@
 // edit, an old plan, the wrong person, a missing permission, an API server that is
 // gone, and a bot that dies. Nothing is done twice, and nothing is said by half.
 //
-// The bot's own service runs here, over its own file; package spine presses the
+// The bot's own service runs here, over its own file; package trouble presses the
 // buttons in Slack.
 package changes
 
