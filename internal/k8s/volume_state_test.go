@@ -195,3 +195,22 @@ func TestScriptsAreShell(t *testing.T) {
 		}
 	}
 }
+
+func TestAReaderIsNotAsSlowAsTheStore(t *testing.T) {
+	for limit, want := range map[string]string{"": "", "50m": "1", "1": "", "2": ""} {
+		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{}}}}}}
+		if limit != "" {
+			pod.Spec.Containers[0].Resources.Limits[corev1.ResourceCPU] = resource.MustParse(limit)
+		}
+		got := ""
+		if fast := hastened(pod); fast != nil {
+			got = fast.Spec.Containers[0].Resources.Limits.Cpu().String()
+		}
+		if got != want {
+			t.Errorf("a limit of %q: %q, want %q", limit, got, want)
+		}
+		if is := pod.Spec.Containers[0].Resources.Limits.Cpu().String(); limit != "" && is != limit {
+			t.Errorf("the pod itself has %s now", is)
+		}
+	}
+}

@@ -11,8 +11,8 @@ import (
 
 const (
 	// smallCPU lets the sessions load for some 20 seconds.
-	smallCPU   = "20m"
-	manyKeys   = 300_000 // sessions
+	smallCPU   = "50m"
+	manyKeys   = 750_000 // sessions
 	manyMemory = 40      // bytes each
 )
 
@@ -21,7 +21,7 @@ const (
 func slowStart() fault {
 	return fault{
 		name: "slow-start",
-		what: "keep 300000 sessions, with a CPU limit of " + smallCPU + " and a liveness probe that waits for no load",
+		what: "keep 750000 sessions, with a CPU limit of " + smallCPU + " and a liveness probe that waits for no load",
 		inject: func(ctx context.Context, c *workload.Copy) error {
 			if err := writeSessions(ctx, c, manyKeys, manyMemory); err != nil {
 				return err
