@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"redis-session-bot/internal/evidence"
@@ -40,7 +41,22 @@ func readPods(e evidence.Evidence) Reading {
 		readPod(r, e, pod)
 	}
 	readRollout(r, e)
+	readGaps(r, e, workload)
 	return r.done(podsSummary(e), podsRaw(e))
+}
+
+// readGaps tells what was asked for in vain and may hide the cause: the history
+// and the events of pods that are not ready, and the exporter of a store that is.
+func readGaps(r *reading, e evidence.Evidence, workload string) {
+	fields := []string{"revisions", "events"}
+	if len(e.Pods) > 0 && !slices.ContainsFunc(e.Pods, func(p evidence.Pod) bool { return !p.Ready }) {
+		fields = []string{"exporters"}
+	}
+	for _, field := range fields {
+		if why := e.Unknown[field]; why != "" && why != evidence.NotRead {
+			r.unknown(e, field, workload)
+		}
+	}
 }
 
 // podsSummary is "1 pod, not ready, 6 restarts, CrashLoopBackOff".

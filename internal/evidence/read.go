@@ -68,6 +68,9 @@ func orElse(a, b string) string {
 	return b
 }
 
+// NotRead is the reason of a field that nobody has asked for.
+const NotRead = "not read"
+
 // unknown notes that a field was not read, with the reason of its source.
 func (r *reader) unknown(field string, sources ...string) {
 	for _, source := range sources {
@@ -76,7 +79,7 @@ func (r *reader) unknown(field string, sources ...string) {
 			return
 		}
 	}
-	r.evidence.Unknown[field] = "not read"
+	r.evidence.Unknown[field] = NotRead
 }
 
 // readPods tells the workload's own pods from the others.

@@ -69,8 +69,9 @@ func TestAuditWithoutRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for source, rule := range map[string]string{audit.SourceBudgets: "poddisruptionbudgets.policy list", audit.SourceJobs: "cronjobs.batch list"} {
-		if says := facts.Unknown[source]; !strings.Contains(says, "Add this rule: "+rule+", namespace ns.") {
+	for source, rule := range map[string]string{audit.SourceBudgets: `list poddisruptionbudgets.policy. Add to its Role in ns: {apiGroups: ["policy"], resources: [poddisruptionbudgets], verbs: [list]}.`,
+		audit.SourceJobs: `list cronjobs.batch. Add to its Role in ns: {apiGroups: ["batch"], resources: [cronjobs], verbs: [list]}.`} {
+		if says := facts.Unknown[source]; !strings.Contains(says, "The bot may not "+rule) {
 			t.Errorf("%s: %q", source, says)
 		}
 	}

@@ -93,21 +93,17 @@ func (l *look) says(source, check string, err error) string {
 	}
 	switch {
 	case isForbidden(err):
-		return fmt.Sprintf("The API server refused: %s is forbidden for the bot. Add this rule: %s %s, %s.%s",
-			what, what, rule.verb, l.scope(source), l.orRun(check))
+		one, ok := lacking(err)
+		if !ok {
+			one = permission{verb: rule.verb, resource: what, cluster: source == evidence.FileNodes || source == evidence.FileClasses}
+		}
+		return lackingSentence(l.target, []permission{one}) + l.orRun(check)
 	case apierrors.IsNotFound(err):
 		return fmt.Sprintf("%s is not there: %s.", what, short(err))
 	case isTimeout(err):
 		return fmt.Sprintf("The API server did not answer in time for %s. Run the step again.%s", what, l.orRun(check))
 	}
 	return fmt.Sprintf("%s could not be read: %s.%s", what, short(err), l.orRun(check))
-}
-
-func (l *look) scope(source string) string {
-	if source == evidence.FileNodes || source == evidence.FileClasses {
-		return "for the whole cluster"
-	}
-	return "namespace " + l.target.Namespace
 }
 
 // orRun names the command that shows a person the same.

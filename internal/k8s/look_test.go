@@ -169,10 +169,9 @@ func TestLookForbidden(t *testing.T) {
 	server.forbidden = []string{"/log", "/nodes", "secrets/"}
 	bundle := lookAll(t, server.cluster(t, now), testTarget)
 	for source, want := range map[string]string{
-		evidence.SourceLogs: "The API server refused: pods/log is forbidden for the bot. Add this rule: pods/log get, namespace ns. Or run: kubectl -n ns logs -l app=redis-session",
-		evidence.FileNodes:  "Add this rule: nodes get, for the whole cluster",
-
-		evidence.FileSecrets: "Add this rule: secrets get, namespace ns",
+		evidence.SourceLogs:  `The bot may not get pods/log. Add to its Role in ns: {apiGroups: [""], resources: [pods/log], verbs: [get]}. Or run: kubectl -n ns logs -l app=redis-session`,
+		evidence.FileNodes:   `Add to its ClusterRole: {apiGroups: [""], resources: [nodes], verbs: [get]}`,
+		evidence.FileSecrets: `Add to its Role in ns: {apiGroups: [""], resources: [secrets], verbs: [get]}`,
 	} {
 		if !strings.Contains(bundle.Missing[source], want) {
 			t.Errorf("%s: %q", source, bundle.Missing[source])

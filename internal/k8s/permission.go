@@ -120,7 +120,11 @@ func (c *Cluster) mayWrite(ctx context.Context, target evidence.Target, writes [
 
 // lackingSentence says what may not be done, and the rules to add.
 func lackingSentence(target evidence.Target, missing []permission) string {
-	return fmt.Sprintf("The bot may not %s. Add to its Role in %s: %s.", lackingWords(missing), target.Namespace, rulesOf(missing))
+	role := "Role in " + target.Namespace
+	if !slices.ContainsFunc(missing, func(one permission) bool { return !one.cluster }) {
+		role = "ClusterRole"
+	}
+	return fmt.Sprintf("The bot may not %s. Add to its %s: %s.", lackingWords(missing), role, rulesOf(missing))
 }
 
 // may asks by a SelfSubjectAccessReview, which everybody who is logged in may.

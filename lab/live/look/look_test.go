@@ -313,7 +313,7 @@ func forbidden(t *testing.T, p *patient) {
 	}
 	for _, source := range []string{evidence.FileEvents, evidence.FileServices, evidence.FileSlices, evidence.FileClaims, evidence.FileConfigMaps,
 		evidence.FileClasses, evidence.FileSecrets, evidence.FileMetrics, evidence.SourceLogs, "logs#app", "probes.json#reach", "probes.json#redis"} {
-		if !strings.Contains(bundle.Missing[source], "Add this rule: ") {
+		if !strings.Contains(bundle.Missing[source], "Add to its ") {
 			t.Errorf("%s: %q", source, bundle.Missing[source])
 		}
 	}
