@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"internal/alerts":                   {"internal/incident", "internal/evidence"},
 	"internal/picture":                  {"internal/evidence"},
 	"internal/report":                   {"internal/incident", "internal/runbook", "internal/checks", "internal/evidence"},
-	"internal/commands":                 {"internal/report", "internal/incident", "internal/audit", "internal/standby", "internal/runbook", "internal/checks", "internal/evidence"},
+	"internal/commands":                 {"internal/report", "internal/picture", "internal/incident", "internal/audit", "internal/standby", "internal/runbook", "internal/checks", "internal/evidence"},
 	"internal/k8s":                      {"internal/incident", "internal/audit", "internal/standby", "internal/runbook", "internal/evidence", "internal/redact", "internal/redisconf"},
 	"internal/redis":                    {"internal/evidence"},
 	"internal/slack":                    {"internal/commands", "internal/incident"},
