@@ -59,6 +59,9 @@ func (i Incident) recovers() bool {
 // keepRecovery reads the series again, as soon as they can show the store well.
 // Nothing else is read or judged anew: what was found stays.
 func (s *Service) keepRecovery(ctx context.Context, id string) error {
+	if s.Limits.Recovery == 0 {
+		return nil
+	}
 	inc, err := s.Store.Get(ctx, id)
 	if err != nil || !inc.recovers() {
 		return err

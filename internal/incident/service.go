@@ -21,12 +21,14 @@ type Limits struct {
 	Settle    time.Duration // a rollout may take
 	Verify    time.Duration // the verification waits for the workload to be well
 	Poll      time.Duration // pause between two verifications
-	Recovery  time.Duration // after a fix, until Prometheus has seen the store well
+	// Recovery is how long after a fix Prometheus has seen the store well, and is
+	// asked again; 0: it is not.
+	Recovery time.Duration
 }
 
 // DefaultLimits fit a store that loads its data within two minutes.
 func DefaultLimits() Limits {
-	return Limits{Step: 20 * time.Second, Prepare: 5 * time.Minute, PlanValid: 15 * time.Minute, Settle: 3 * time.Minute, Verify: 90 * time.Second, Poll: 2 * time.Second, Recovery: 2 * time.Minute}
+	return Limits{Step: 20 * time.Second, Prepare: 5 * time.Minute, PlanValid: 15 * time.Minute, Settle: 3 * time.Minute, Verify: 90 * time.Second, Poll: 2 * time.Second}
 }
 
 // Service runs incidents. Its fields are set once, before the first call. Its
