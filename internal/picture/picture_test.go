@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,5 +238,24 @@ func TestBadgesDoNotTouch(t *testing.T) {
 	}
 	if n := rows(badges); n != 4 {
 		t.Errorf("they take %d rows", n)
+	}
+}
+
+// TestSeveralAreDrawnAtOnce is for the race detector: the fonts are shared.
+func TestSeveralAreDrawnAtOnce(t *testing.T) {
+	var drawing sync.WaitGroup
+	var files [4]bytes.Buffer
+	for n := range files {
+		drawing.Go(func() {
+			if err := Draw(&files[n], emptied()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	drawing.Wait()
+	for n := range files {
+		if !bytes.Equal(files[n].Bytes(), files[0].Bytes()) {
+			t.Errorf("picture %d is another one", n)
+		}
 	}
 }
