@@ -43,6 +43,10 @@ verdict and the plan are shown, and nothing can be applied.`,
 	return cmd
 }
 
+// recovery is after how long a store that was mended shows in Prometheus: a few
+// scrapes, each of them 30 seconds at most as they are commonly set.
+const recovery = 2 * time.Minute
+
 func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	book, err := loadRunbook(c.Runbook)
 	if err != nil {
@@ -81,6 +85,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	live := clusters(c.Kubeconfig)
 	incidents := service(ctx, c, live, book, store, app.Roles(), log)
+	incidents.Limits.Recovery = recovery
 	incidents.Changed, incidents.Second = app.Changed, incident.SecondPerson(c.Approvals.SecondPerson)
 	glass := c.Approvals.BreakGlass
 	incidents.BreakGlass = incident.BreakGlass{From: glass.Span[0], To: glass.Span[1], Zone: glass.At}

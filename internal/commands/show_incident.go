@@ -22,6 +22,7 @@ func (h *Handler) Messages(inc incident.Incident) []Message {
 			messages = append(messages, stepMessage(inc, step))
 		}
 	}
+	messages = append(messages, h.pictureMessages(inc)...)
 	for _, plan := range inc.Plans {
 		messages = append(messages, h.planMessages(inc, plan)...)
 	}

@@ -269,6 +269,10 @@ func printed(messages []commands.Message) string {
 			}
 		}
 		for _, file := range message.Files {
+			if file.Draw != nil {
+				fmt.Fprintf(&b, "picture %s: %s. It shows: %s\n", file.Name, file.Title, file.Alt)
+				continue
+			}
 			fmt.Fprintf(&b, "file %s: %s, %d bytes\n", file.Name, file.Title, len(file.Text))
 		}
 	}

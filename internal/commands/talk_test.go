@@ -1,13 +1,16 @@
 package commands_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/png"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +78,7 @@ type shop struct {
 	mended bool
 	fails  error // of the second write
 	holds  incident.Holds
+	keys   float64 // that Prometheus kept, and then none; 0: it was not asked
 }
 
 func (c *shop) Look(evidence.Target) incident.Look { return c }
@@ -82,7 +86,27 @@ func (c *shop) Look(evidence.Target) incident.Look { return c }
 func (c *shop) Check(context.Context, string) (evidence.Bundle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return incidenttest.Seen(c.mended), nil
+	seen := incidenttest.Seen(c.mended)
+	if c.keys > 0 {
+		seen.Prometheus = kept(c.keys, c.mended)
+	}
+	return seen, nil
+}
+
+// kept are five minutes of keys, none of them left in the middle, and back at
+// the end where it is mended.
+func kept(keys float64, mended bool) *evidence.Prometheus {
+	var p evidence.Prometheus
+	for n, value := range []float64{keys, keys, 0, 0, 0} {
+		if n == 4 && mended {
+			value = keys
+		}
+		at := time.Date(2026, 1, 2, 2, 55+n, 0, 0, time.UTC)
+		p.Keys = append(p.Keys, evidence.Sample{At: at, Value: value})
+		p.Memory = append(p.Memory, evidence.Sample{At: at, Value: 250 << 20})
+		p.MaxMemory = append(p.MaxMemory, evidence.Sample{At: at, Value: 256 << 20})
+	}
+	return &p
 }
 
 func (c *shop) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
@@ -211,7 +235,7 @@ func newDesk(t *testing.T) *desk {
 	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: d.cluster, Store: &memory.Store{}, Roles: roles{},
 		Alerting: incident.Alerting{Auto: true, ReopenWithin: time.Hour}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
-		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond},
+		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond, Recovery: time.Millisecond},
 		Now:    d.Now}
 	t.Cleanup(func() { cancel(); s.Wait() })
 	target := book.Target
@@ -275,6 +299,13 @@ func (d *desk) say(t *testing.T, line string) string {
 		return ""
 	case "breaks":
 		d.Incidents.BreakGlass = incident.BreakGlass{To: 24 * time.Hour, Zone: time.UTC}
+		return ""
+	case "keeps":
+		keys, err := strconv.ParseFloat(words[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.cluster.keys = keys
 		return ""
 	case "loses":
 		d.cluster.fails = &incident.Refusal{Says: words[2]}
@@ -358,10 +389,30 @@ func (d *desk) file(t *testing.T, key string) string {
 		for _, message := range d.Messages(inc) {
 			if message.Key == key && len(message.Files) == 1 {
 				text = message.Files[0].Text
+				if draw := message.Files[0].Draw; draw != nil {
+					text = measured(t, draw)
+				}
 			}
 		}
 	}
 	return text
+}
+
+// measured draws a picture and says how large it is.
+func measured(t *testing.T, draw func(context.Context) ([]byte, error)) string {
+	t.Helper()
+	data, err := draw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) == 0 {
+		return "no picture\n"
+	}
+	read, err := png.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("a picture of %d × %d\n", read.Width, read.Height)
 }
 
 func replied(reply commands.Reply) string {

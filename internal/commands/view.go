@@ -5,7 +5,10 @@
 // and package terminal draw the same Views.
 package commands
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // View is one message, free of any vendor's markup.
 type View struct {
@@ -99,11 +102,15 @@ type Confirm struct {
 	Title, Text, Yes, No string
 }
 
-// File is long output, shown as an attachment.
+// File is long output or a picture, shown as an attachment.
 type File struct {
 	Name  string // redis-session-logs.txt
 	Title string
 	Text  string
+	Alt   string // says in words what a picture shows
+	// Draw gives the bytes of a file that is no text, when it is posted. No bytes:
+	// there is nothing to show any more, and nothing is posted. It is nil for a text.
+	Draw func(ctx context.Context) ([]byte, error)
 }
 
 // Message is one View in its place: the incident's own message, or one in its

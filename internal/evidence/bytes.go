@@ -53,3 +53,29 @@ func Age(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
+
+// IEC writes a number of bytes as graphs do, such as 512 MiB or 1.5 GiB.
+func IEC(n int64) string {
+	switch {
+	case n == 0:
+		return "0"
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	}
+	text := Bytes(n)
+	return text[:len(text)-2] + " " + text[len(text)-2:] + "B"
+}
+
+// Count writes a large number in three digits or so: 950, 12.4k, 1.2M.
+func Count(n int64) string {
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"G", 1e9}, {"M", 1e6}, {"k", 1e3}} {
+		if n >= unit.size {
+			text := fmt.Sprintf("%.1f", float64(n/(unit.size/10))/10)
+			return strings.TrimSuffix(text, ".0") + unit.name
+		}
+	}
+	return fmt.Sprint(n)
+}

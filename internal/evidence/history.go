@@ -82,7 +82,7 @@ func (r *reader) readHistory() {
 		r.unknown("history", FilePrometheus)
 	case p != nil:
 		h.Known = len(p.Up)+len(p.RedisUp)+len(p.Keys)+len(p.Memory) > 0
-		end := p.end()
+		end := p.End()
 		h.Up, h.RedisUp = now(p.Up, end), now(p.RedisUp, end)
 		h.Keys, h.MostKeys = last(p.Keys), most(p.Keys)
 		h.Memory, h.MostMemory, h.MaxMemory = last(p.Memory), most(p.Memory), last(p.MaxMemory)
@@ -91,11 +91,11 @@ func (r *reader) readHistory() {
 	r.evidence.History = h
 }
 
-// lately is how old a sample may be to speak for now.
-const lately = 2 * time.Minute
+// Lately is how old a sample may be to speak for now.
+const Lately = 2 * time.Minute
 
-// end is when the newest sample of any series was taken.
-func (p Prometheus) end() time.Time {
+// End is when the newest sample of any series was taken; zero for none.
+func (p Prometheus) End() time.Time {
 	var end time.Time
 	for _, series := range [][]Sample{p.Up, p.RedisUp, p.Keys, p.Memory, p.MaxMemory} {
 		if n := len(series); n > 0 && series[n-1].At.After(end) {
@@ -107,7 +107,7 @@ func (p Prometheus) end() time.Time {
 
 // now is the newest value, unless the series has ended before the others.
 func now(series []Sample, end time.Time) int64 {
-	if n := len(series); n > 0 && end.Sub(series[n-1].At) <= lately {
+	if n := len(series); n > 0 && end.Sub(series[n-1].At) <= Lately {
 		return int64(series[n-1].Value)
 	}
 	return -1
@@ -138,4 +138,24 @@ func fall(series []Sample) (before, after int64, at time.Time) {
 		}
 	}
 	return before, after, at
+}
+
+// MemoryLimit is that of the store's container, in bytes: the highest of its
+// pods, else that of the workload; 0 for none, or where it is not known.
+func (e Evidence) MemoryLimit() int64 {
+	limit := int64(0)
+	most := func(containers []Container) {
+		for _, c := range containers {
+			if c.Name == e.Target.Container {
+				limit = max(limit, c.Memory)
+			}
+		}
+	}
+	for _, pod := range e.Pods {
+		most(pod.Containers)
+	}
+	if limit == 0 {
+		most(e.Workload.Containers)
+	}
+	return limit
 }

@@ -225,8 +225,11 @@ func (s *Service) endQuiet(ctx context.Context, id string, quiet time.Time, outc
 	switch {
 	case errors.Is(err, errNothing):
 		return false, nil
-	case err != nil || well:
+	case err != nil:
 		return true, err
+	case well:
+		s.start(id, func(ctx context.Context) error { return s.keepRecovery(ctx, id) })
+		return true, nil
 	}
 	return true, s.walkForAlert(ctx, id) // the verdict may be another one now
 }
@@ -249,8 +252,11 @@ func notWell(outcomes []runbook.Outcome) string {
 	return ""
 }
 
-// takeUp goes on after a restart with what an alert has set going.
+// takeUp goes on after a restart with what an alert or a fix has set going.
 func (s *Service) takeUp(inc Incident) {
+	if inc.recovers() {
+		s.start(inc.ID, func(ctx context.Context) error { return s.keepRecovery(ctx, inc.ID) })
+	}
 	if inc.unheard() {
 		s.start(inc.ID, func(ctx context.Context) error { return s.lookQuiet(ctx, inc.ID) })
 	}

@@ -67,6 +67,8 @@ type Incident struct {
 	Quiet      Quiet             `json:"quiet,omitzero"`
 	SameAs     string            `json:"sameAs,omitempty"` // of the incident that was opened for the same at the same moment, and stays
 
+	Kept Kept `json:"kept,omitzero"` // the store's last hours, as they are shown
+
 	Asked      []Asked    `json:"asked,omitempty"`   // who wanted the report, the newest wishes
 	Letters    []Letter   `json:"letters,omitempty"` // what people have posted of the drafts
 	Escalation Escalation `json:"escalation,omitzero"`

@@ -21,6 +21,9 @@ type Limits struct {
 	Settle    time.Duration // a rollout may take
 	Verify    time.Duration // the verification waits for the workload to be well
 	Poll      time.Duration // pause between two verifications
+	// Recovery is how long after a fix Prometheus has seen the store well, and is
+	// asked again; 0: it is not.
+	Recovery time.Duration
 }
 
 // DefaultLimits fit a store that loads its data within two minutes.

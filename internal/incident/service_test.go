@@ -38,6 +38,8 @@ type cluster struct {
 	drift   error
 	failure error
 	gate    chan struct{} // when set, Apply waits for it
+	keys    []float64     // that Prometheus kept, one a minute; nil: it was not asked
+	looks   int           // checks that were run
 
 	plan    func(wanted incident.Wanted) incident.Prepared // when set, what Prepare gives
 	sent    []string                                       // titles of the writes that were sent, each with its base
@@ -52,7 +54,15 @@ func (c *cluster) Look(evidence.Target) incident.Look { return c }
 func (c *cluster) Check(context.Context, string) (evidence.Bundle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return incidenttest.Seen(c.mended), nil
+	c.looks++
+	seen := incidenttest.Seen(c.mended)
+	for n, keys := range c.keys {
+		if seen.Prometheus == nil {
+			seen.Prometheus = &evidence.Prometheus{}
+		}
+		seen.Prometheus.Keys = append(seen.Prometheus.Keys, evidence.Sample{At: time.Date(2026, 1, 2, 2, n, 0, 0, time.UTC), Value: keys})
+	}
+	return seen, nil
 }
 
 func (c *cluster) Prepare(_ context.Context, wanted incident.Wanted) (incident.Prepared, error) {
@@ -153,7 +163,7 @@ func newDesk(t *testing.T) desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	fake := &cluster{works: true}
 	now := &clock{now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
-	limits := incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: 15 * time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond}
+	limits := incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: 15 * time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond, Recovery: time.Millisecond}
 	book := document.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: fake,
 		Store: &memory.Store{}, Roles: roles{}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return []string{"kubectl get pods"} },

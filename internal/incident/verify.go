@@ -86,6 +86,9 @@ func (s *Service) endVerification(ctx context.Context, id string, actor Actor, o
 		}
 		return nil
 	})
+	if err == nil && fixed {
+		s.start(id, func(ctx context.Context) error { return s.keepRecovery(ctx, id) })
+	}
 	if err != nil || fixed {
 		return err
 	}

@@ -208,6 +208,7 @@ func (s *Service) finish(ctx context.Context, id string, ran Step, part evidence
 		s.readSteps(inc, e)
 		inc.judge(s.Runbooks[inc.Runbook], e)
 		s.judged(ctx, inc)
+		inc.keepFirst(ran.Check, part, bundle, e)
 		return nil
 	})
 	return err

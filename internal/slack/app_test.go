@@ -28,7 +28,8 @@ type handler struct {
 	whisper string
 	slow    chan struct{}
 	files   bool
-	panics  bool // the next drawing does
+	draw    func(context.Context) ([]byte, error) // of a picture, anew once it is fixed
+	panics  bool                                  // the next drawing does
 	form    *commands.Form
 	wrong   map[string]string
 	post    *commands.Message
@@ -77,6 +78,13 @@ func (h *handler) Messages(inc incident.Incident) []commands.Message {
 		message := commands.Message{Key: "step/" + step.ID, Thread: true, View: say(step.ID + " " + step.Summary)}
 		if h.files {
 			message.Edition, message.Files = fmt.Sprint(step.Runs), []commands.File{{Name: step.ID + ".txt", Title: step.ID, Text: "all of it"}}
+		}
+		messages = append(messages, message)
+	}
+	if h.draw != nil {
+		message := commands.Message{Key: "picture", Thread: true, View: say("a picture"), Edition: "1", Files: []commands.File{{Name: "a.png", Title: "A", Alt: "a dot", Draw: h.draw}}}
+		if inc.State != incident.Walking {
+			message.Edition = "2"
 		}
 		messages = append(messages, message)
 	}

@@ -15,6 +15,9 @@ import (
 	"redis-session-bot/internal/incident"
 )
 
+// altMost is how many code points Slack takes of what a picture shows, in words.
+const altMost = 1000
+
 // metadataType marks the bot's own messages, so that they can be found again.
 const metadataType = "redis_session_incident"
 
@@ -175,12 +178,18 @@ func (p *projector) attach(ctx context.Context, channel, root string, files []co
 }
 
 func (p *projector) upload(ctx context.Context, channel, root string, file commands.File) error {
+	content := []byte(strings.ToValidUTF8(file.Text, "�"))
+	if file.Draw != nil {
+		var err error
+		if content, err = file.Draw(ctx); err != nil || len(content) == 0 {
+			return err
+		}
+	}
 	if err := p.edits.Wait(ctx); err != nil {
 		return err
 	}
-	content := strings.ToValidUTF8(file.Text, "�")
-	_, err := p.app.api.UploadFileContext(ctx, slack.UploadFileParameters{Filename: file.Name, Title: file.Title, Content: content,
-		FileSize: len(content), Channel: channel, ThreadTimestamp: root})
+	_, err := p.app.api.UploadFileContext(ctx, slack.UploadFileParameters{Filename: file.Name, Title: file.Title, Content: string(content),
+		FileSize: len(content), AltTxt: cut(file.Alt, altMost), Channel: channel, ThreadTimestamp: root})
 	if err != nil {
 		return fmt.Errorf("upload %s: %w", file.Name, err)
 	}

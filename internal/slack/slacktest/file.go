@@ -14,6 +14,7 @@ type file struct {
 	id       string
 	name     string
 	title    string
+	alt      string
 	length   int
 	snippet  string
 	ticket   string
@@ -56,6 +57,9 @@ func (f *file) json(w *Workspace) object {
 		"permalink":            w.ready.Page + "files/" + f.id, "has_rich_preview": false, "file_access": "visible",
 		"channels": f.channels,
 	}
+	if f.alt != "" {
+		out["alt_txt"] = f.alt
+	}
 	if strings.HasPrefix(f.mimetype(), "text/") {
 		out["preview"], out["lines"] = cut(string(f.content), 400), strings.Count(string(f.content), "\n")+1
 		out["mode"] = "snippet"
@@ -68,7 +72,7 @@ func (w *Workspace) filesGetUploadURL(args arguments) (object, *refusal) {
 		return nil, refuse("alt_txt_too_large")
 	}
 	f := &file{
-		id: w.id("F"), name: path.Base(args.text("filename")), length: args.number("length", 0),
+		id: w.id("F"), name: path.Base(args.text("filename")), alt: args.text("alt_txt"), length: args.number("length", 0),
 		snippet: args.text("snippet_type"), ticket: secret(), created: w.now().Unix(),
 	}
 	f.title = f.name

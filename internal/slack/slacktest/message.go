@@ -1,10 +1,12 @@
 package slacktest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // message is one message of one conversation; an ephemeral one is for a single user.
@@ -148,7 +150,7 @@ func (w *Workspace) threaded(m *message, out object) {
 	out["reply_users"], out["latest_reply"] = users, replies[len(replies)-1].ts
 }
 
-// seen is the message as its reader's client holds it: with the files' text, and marked when nobody else sees it.
+// seen is the message as its reader's client holds it: with the files' text, or a picture's bytes in base64, and marked when nobody else sees it.
 func (w *Workspace) seen(m *message) object {
 	out := w.json(m)
 	if m.only != "" {
@@ -159,6 +161,9 @@ func (w *Workspace) seen(m *message) object {
 		for _, f := range m.files {
 			j := f.json(w)
 			j["content"] = string(f.content)
+			if strings.HasPrefix(f.mimetype(), "image/") {
+				j["content"] = base64.StdEncoding.EncodeToString(f.content)
+			}
 			files = append(files, j)
 		}
 		out["files"] = files

@@ -13,7 +13,7 @@ export function filePreview(file, surface) {
     h("button", { class: "icon-btn", type: "button", "aria-label": `Download ${file.name}`, title: "Download", onclick: () => download(file) }, icon("download")));
   const box = h("div", { class: "file" }, head);
   if (isImage(file)) {
-    box.append(h("img", { class: "image", src: `data:${file.mimetype};base64,${file.content}`, alt: name }));
+    box.append(h("img", { class: "image", src: `data:${file.mimetype};base64,${file.content}`, alt: file.alt_txt || name }));
     return box;
   }
   if (typeof file.content !== "string" || file.content === "") return box;
@@ -44,7 +44,8 @@ export function filePreview(file, surface) {
 const isImage = (file) => /^image\/(png|jpeg|gif|webp)$/.test(file.mimetype ?? "") && /^[A-Za-z0-9+/=\s]+$/.test(file.content ?? "");
 
 function download(file) {
-  const url = URL.createObjectURL(new Blob([file.content ?? ""], { type: "text/plain" }));
+  const content = isImage(file) ? Uint8Array.from(atob(file.content), (byte) => byte.charCodeAt(0)) : file.content ?? "";
+  const url = URL.createObjectURL(new Blob([content], { type: isImage(file) ? file.mimetype : "text/plain" }));
   h("a", { href: url, download: file.name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60e3);
 }
