@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -87,9 +86,6 @@ func (r *auditing) note(ctx context.Context, source string, err error, take func
 // because says why a source is not known, and what to add where the bot may
 // not read it.
 func (l *look) because(source string, err error) string {
-	if says := sentenceOfLacking(err); says != "" {
-		return strings.ToUpper(says[:1]) + says[1:] + "."
-	}
 	if isRefusal(err) {
 		return err.Error()
 	}
