@@ -30,6 +30,7 @@ type Options struct {
 	From       string // a recorded bundle to walk instead of a cluster
 	Alerts     string // address of the bot's webhook; empty: none
 	Token      string // that the webhook wants
+	Prometheus string // its address; empty: it is not asked
 }
 
 // Stage is the local Slack with the bot on it.
@@ -76,6 +77,9 @@ roles:
 `, o.Namespace, o.Context)
 	if o.Alerts != "" {
 		content += fmt.Sprintf("alerts: {listen: %q, channel: inc-redis}\n", o.Alerts)
+	}
+	if o.Prometheus != "" {
+		content += fmt.Sprintf("prometheus: {url: %q, hours: 10m}\n", o.Prometheus)
 	}
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		return err

@@ -60,20 +60,30 @@ func demo(ctx context.Context, f *flags, fault, listen string, keep bool) (failu
 		}
 	}
 	o := f.workloadOptions()
-	on, hook, err := startStage(ctx, f, bot, listen)
+	repo, err := repoRoot(f.repo)
 	if err != nil {
 		return err
 	}
-	defer func() { failure = errors.Join(failure, on.Close()) }()
+	webhook, err := monitoring.FreePort()
+	if err != nil {
+		return err
+	}
+	stands := stage.Options{Bot: bot, Listen: listen, Namespace: f.namespace, Context: f.context, Kubeconfig: o.Kubeconfig, Alerts: webhook, Token: rand.Text()}
 	if f.own() { // the pods of another cluster cannot be reached from here
 		fmt.Println("watching the store with Prometheus, as the runbook's alert rule does, only less patient:")
-		watch, err := monitoring.Start(ctx, monitoring.Options{Repo: hook.repo, Workload: o, Webhook: "http://" + hook.address + "/alerts", Token: hook.token, For: 10 * time.Second, Out: os.Stdout})
+		watch, err := monitoring.Start(ctx, monitoring.Options{Repo: repo, Workload: o, Webhook: "http://" + webhook + "/alerts", Token: stands.Token, For: 10 * time.Second, Out: os.Stdout})
 		if err != nil {
 			return err
 		}
 		defer func() { failure = errors.Join(failure, watch.Close()) }()
 		fmt.Printf("  Prometheus %s, Alertmanager %s\n", watch.Prometheus, watch.Alertmanager)
+		stands.Prometheus = watch.Prometheus
 	}
+	on, err := stage.Start(ctx, stands)
+	if err != nil {
+		return err
+	}
+	defer func() { failure = errors.Join(failure, on.Close()) }()
 	fmt.Printf("breaking the store: %s\n", faults.Describe(fault))
 	if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {
 		return err
@@ -92,25 +102,6 @@ store is well, and the bot looks itself before it closes the incident. Ctrl-C st
 	}
 	fmt.Println("\nstopping")
 	return nil
-}
-
-// hook is where Alertmanager reaches the bot of the demo.
-type hook struct{ address, token, repo string }
-
-// startStage brings the local Slack and the bot on it.
-func startStage(ctx context.Context, f *flags, bot, listen string) (*stage.Stage, hook, error) {
-	repo, err := repoRoot(f.repo)
-	if err != nil {
-		return nil, hook{}, err
-	}
-	address, err := monitoring.FreePort()
-	if err != nil {
-		return nil, hook{}, err
-	}
-	to := hook{address: address, token: rand.Text(), repo: repo}
-	on, err := stage.Start(ctx, stage.Options{Bot: bot, Listen: listen, Namespace: f.namespace, Context: f.context,
-		Kubeconfig: f.workloadOptions().Kubeconfig, Alerts: to.address, Token: to.token})
-	return on, to, err
 }
 
 func stopCluster(f *flags) error {

@@ -28,7 +28,6 @@ func TestAnAlertOpensTheIncidentAndItsEndClosesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := p.ServeWith(fmt.Sprintf("alerts: {listen: %q, channel: inc-redis}\n", address), "ALERTS_TOKEN="+token)
 	watch, err := monitoring.Start(t.Context(), monitoring.Options{Repo: "../../..", Workload: workload.Options{Kubeconfig: p.Admin, Namespace: p.Namespace},
 		Webhook: "http://" + address + "/alerts", Token: token, For: 4 * time.Second, Out: os.Stderr})
 	if err != nil {
@@ -39,6 +38,7 @@ func TestAnAlertOpensTheIncidentAndItsEndClosesIt(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	r := p.ServeWith(fmt.Sprintf("alerts: {listen: %q, channel: inc-redis}\nprometheus: {url: %q, hours: 10m}\n", address, watch.Prometheus), "ALERTS_TOKEN="+token)
 	if len(r.Messages("U_RESPONDER", "")) != 0 {
 		t.Fatal("the bot speaks before anything is wrong")
 	}
@@ -53,6 +53,9 @@ func TestAnAlertOpensTheIncidentAndItsEndClosesIt(t *testing.T) {
 	if diff := cmp.Diff(before, p.Objects()); diff != "" {
 		t.Errorf("the alert has changed something (-before +after):\n%s", diff)
 	}
+	r.Until("the thread has the picture of what Prometheus kept", 60*time.Second, func() bool {
+		return strings.Contains(r.Seen(true), "Keys and memory") && strings.Contains(r.Transcript("U_RESPONDER"), "keys-and-memory.png")
+	})
 	r.Click("U_RESPONDER", r.Wait("Plan:"), false)
 	r.Click("U_APPROVER", r.Wait("Apply"), false)
 	r.Until("the alert has ended, and the bot closes what is well", 180*time.Second, func() bool {
