@@ -114,9 +114,12 @@ func sinceThen(plan Plan, undo Prepared) error {
 
 // afterUndo looks at the whole again: what was broken before is broken again.
 func (s *Service) afterUndo(ctx context.Context, id string, actor Actor) error {
-	_, err := s.change(ctx, id, func(inc *Incident) error {
-		inc.State, inc.Verified = Walking, nil
-		return nil
+	err := s.insist(ctx, id, func() error {
+		_, err := s.change(ctx, id, func(inc *Incident) error {
+			inc.State, inc.Verified = Walking, nil
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return err
