@@ -17,6 +17,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,10 +51,11 @@ const Now = "now"
 const (
 	replicas = "replicas"
 	disk     = "disk"
+	bad      = "bad" // begins the values that make it ill
 )
 
-// Ill is what is wrong with a queue: it is well once its object has the value.
-// Any value will do where none is named.
+// Ill is what is wrong with a queue: its object has a bad value. It is well once
+// the object has the good one, or any other one where none is named.
 type Ill struct {
 	Object incident.Object
 	Key    string
@@ -144,7 +146,10 @@ func (f *Fake) Fall(ill Ill) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ill = ill
-	f.wrote(f.the(ill.Object.Name), "something", Edit{Key: ill.Key, Clear: true})
+	o := f.the(ill.Object.Name)
+	// Never twice the same value: what has happened is not what a plan wrote, or
+	// takes back.
+	f.wrote(o, "something", Edit{Key: ill.Key, Value: fmt.Sprintf("%s %d", bad, o.version)})
 }
 
 // Edit is somebody else's edit of an object.
@@ -191,7 +196,7 @@ func (f *Fake) well() bool {
 		return true
 	}
 	value, has := f.the(f.ill.Object.Name).has[f.ill.Key]
-	return has && (f.ill.Value == "" || f.ill.Value == value)
+	return has && !strings.HasPrefix(value, bad) && (f.ill.Value == "" || f.ill.Value == value)
 }
 
 // Look gives what every check sees of the queue.
