@@ -263,6 +263,12 @@ func (f *Fake) Prepare(ctx context.Context, wanted incident.Wanted) (incident.Pr
 			write.Await, write.Awaited = incident.Rollout, Workload
 		}
 	}
+	prepared.Writes = slices.DeleteFunc(prepared.Writes, func(w incident.Write) bool {
+		return w.Part == 0 && w.Want == f.the(w.Object.Name).content() // it is so already
+	})
+	if len(prepared.Writes) == 0 {
+		return incident.Prepared{}, &incident.Refusal{Says: "Everything is as the plan would have it already."}
+	}
 	for i := range prepared.Writes {
 		f.planned++
 		prepared.Writes[i].DryRun = incident.DryRunAccepted
