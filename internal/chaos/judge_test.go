@@ -67,12 +67,12 @@ func (w *world) ended(inc incident.Incident, when string) {
 		w.broken("%s %s is still %s", when, inc.ID, inc.State)
 	}
 	for _, step := range inc.Steps {
-		if step.Status == incident.Running {
+		if inc.Open() && step.Status == incident.Running {
 			w.broken("%s step %s of %s still runs", when, step.ID, inc.ID)
 		}
 	}
 	for _, plan := range inc.Plans {
-		if plan.State == incident.Underway || plan.State == incident.Preparing {
+		if plan.State == incident.Underway || inc.Open() && plan.State == incident.Preparing {
 			w.broken("%s plan %d of %s is still %s", when, plan.Number, inc.ID, plan.State)
 		}
 	}
@@ -201,7 +201,9 @@ func (w *world) received(all []incident.Incident, dropped map[string]bool) {
 		last := map[string]incident.Summons{}
 		for _, s := range to.all() {
 			w.secret("a page", s)
-			last[s.Key] = s
+			if s.Act != incident.Acknowledge { // one that comes late changes nothing of what is over
+				last[s.Key] = s
+			}
 			if !slices.ContainsFunc(all, func(inc incident.Incident) bool {
 				return slices.ContainsFunc(inc.Escalation.Calls, func(c incident.Call) bool { return of(inc, c, s) })
 			}) {

@@ -105,6 +105,7 @@ func (s *Service) alone(ctx context.Context, id string) error {
 
 // begin marks a plan as being applied by actor.
 func (s *Service) begin(inc *Incident, plan *Plan, actor Actor) {
+	inc.goOn()
 	plan.State, plan.Approved, plan.AppliedAt = Underway, actor, s.Now()
 	inc.State, inc.FixedAt = Applying, time.Time{}
 }

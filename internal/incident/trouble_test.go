@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -156,5 +157,26 @@ func TestNobodyWritesOnAPlanThatSomebodyElseHasFound(t *testing.T) {
 	}
 	if got := d.get(id).Plans[0]; got.State != incident.Uncertain || got.Writes[0].Status != incident.Done || got.Writes[1].Status != incident.Planned {
 		t.Errorf("plan %s, writes %s and %q", got.State, got.Writes[0].Status, got.Writes[1].Status)
+	}
+}
+
+// TestAClosedIncidentThatFiresAnewCanBeWalked: a step that ran when its bot died is
+// run again, although nobody has looked at what was closed.
+func TestAClosedIncidentThatFiresAnewCanBeWalked(t *testing.T) {
+	d := alertDesk(t)
+	ctx := context.Background()
+	d.alerted(firing("one", 0))
+	id := d.all()[0].ID
+	d.must(d.Close(ctx, id, bob))
+	inc := d.get(id)
+	inc.Steps[0].Status = incident.Running // nobody runs it
+	_, err := d.Store.Update(ctx, inc)
+	d.must(err)
+	d.must(d.Recover(ctx))
+	d.clock.forward(time.Minute)
+	d.alerted(resolved("one", 0, 0.5))
+	d.alerted(firing("one", 1))
+	if got := d.get(id); !got.Open() || got.Steps[0].Status == incident.Running || got.Steps[0].Runs != 2 {
+		t.Errorf("%s, its step is %s after %d runs", got.State, got.Steps[0].Status, got.Steps[0].Runs)
 	}
 }
