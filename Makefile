@@ -12,7 +12,11 @@ LAB = $$(go list ./... | grep -v /cmd/kube)
 # against everything that goes wrong, take their time: make test-long tries them.
 LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$ -e /live/role$$ -e /live/changes$$)
 
-.PHONY: help build lab try demo test test-long lint verdicts fixes pictures go set-up bench
+# How many seeds of the fault campaign are run, and the first of them.
+RUNS ?= 1000
+SEED ?= 1
+
+.PHONY: help build lab try demo test test-long chaos lint verdicts fixes pictures go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +67,9 @@ test-long: test ## everything of test, every fault, its verdict and its fix, the
 	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
 	  internal/commands:FuzzHandle internal/slack:FuzzBlocks internal/report:FuzzNothingThatIsSaidBreaksTheReport; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
+
+chaos: go ## 1,000 seeded runs of two replicas, people and alerts against faults of everything (RUNS=, SEED=)
+	go test -count=1 -timeout 60m -v -run '^TestCampaign$$' ./internal/chaos -args -runs $(RUNS) -seed $(SEED) | grep -v -E '^ *(===|--- PASS)'; exit $${PIPESTATUS[0]}
 
 verdicts: build lab ## break a store in every way and hold the verdict against it; records bundles and docs/verdicts.md
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \

@@ -110,7 +110,7 @@ type File struct {
 	Alt   string // says in words what a picture shows
 	// Draw gives the bytes of a file that is no text, when it is posted. No bytes:
 	// there is nothing to show any more, and nothing is posted. It is nil for a text.
-	Draw func(ctx context.Context) ([]byte, error)
+	Draw func(ctx context.Context) ([]byte, error) `json:"-"`
 }
 
 // Message is one View in its place: the incident's own message, or one in its

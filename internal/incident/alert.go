@@ -224,6 +224,7 @@ func (i *Incident) take(alert Alert, opens bool, now time.Time) told {
 	result := told{changed: true}
 	switch {
 	case heard == fires && opens && i.settled() && !i.coveredBy(alert):
+		i.goOn()
 		i.State, i.ClosedAt, i.FixedAt, i.Quiet = Walking, time.Time{}, time.Time{}, Quiet{}
 		result.reopened = true
 		result.notes = []string{"opened the incident again: " + alert.Name + " fires anew, since " + alert.StartsAt.UTC().Format(clockFormat)}
@@ -239,6 +240,16 @@ func (i *Incident) take(alert Alert, opens bool, now time.Time) told {
 		i.Quiet, result.quiet = Quiet{At: now}, i.Open()
 	}
 	return result
+}
+
+// goOn makes what is closed fit to be opened again: a step that ran when its bot
+// died may be run again. Recover does not look at what is closed.
+func (i *Incident) goOn() {
+	for n := range i.Steps {
+		if i.State == Closed && i.Steps[n].Status == Running {
+			i.Steps[n].Status = Pending
+		}
+	}
 }
 
 const clockFormat = "15:04:05 UTC"

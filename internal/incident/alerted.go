@@ -88,7 +88,8 @@ func (s *Service) openFor(ctx context.Context, notice Notice, book *runbook.Runb
 	if err != nil || existed {
 		return existed, err
 	}
-	return false, s.walkForAlert(ctx, inc.ID)
+	s.walkSoon(ctx, inc.ID)
+	return false, nil
 }
 
 // tell adds alerts to an incident and does what follows.
@@ -114,16 +115,29 @@ func (s *Service) tell(ctx context.Context, id string, book *runbook.Runbook, al
 	case err != nil:
 		return err
 	}
-	if err := s.judgeAgain(ctx, id, book); err != nil {
-		return err
-	}
+	// It is stored, and told again it would be an old story: what follows from it
+	// follows now.
 	if all.quiet {
 		s.start(id, func(ctx context.Context) error { return s.lookQuiet(ctx, id) })
 	}
+	if err := s.judgeAgain(ctx, id, book); err != nil {
+		s.start(id, func(ctx context.Context) error {
+			return s.insist(ctx, id, func() error { return s.judgeAgain(ctx, id, book) })
+		})
+	}
 	if all.reopened {
-		return s.walkForAlert(ctx, id)
+		s.walkSoon(ctx, id)
 	}
 	return nil
+}
+
+// walkSoon begins the diagnosis now, or once the store takes it.
+func (s *Service) walkSoon(ctx context.Context, id string) {
+	if err := s.walkForAlert(ctx, id); err != nil {
+		s.start(id, func(ctx context.Context) error {
+			return s.insist(ctx, id, func() error { return s.walkForAlert(ctx, id) })
+		})
+	}
 }
 
 // judgeAgain lets the alerts that have joined speak for a cause, where
@@ -175,7 +189,11 @@ func (s *Service) walkForAlert(ctx context.Context, id string) error {
 // without a word when the alert fires again.
 func (s *Service) lookQuiet(ctx context.Context, id string) error {
 	for {
-		inc, err := s.Store.Get(ctx, id)
+		var inc Incident
+		err := s.insist(ctx, id, func() (err error) {
+			inc, err = s.Store.Get(ctx, id)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("read %s: %w", id, err)
 		}
@@ -188,13 +206,24 @@ func (s *Service) lookQuiet(ctx context.Context, id string) error {
 			}
 			return ctx.Err()
 		}
-		outcomes, err := s.watch(ctx, inc, func([]runbook.Outcome) error { return nil })
+		outcomes, err := s.watch(ctx, inc, func([]runbook.Outcome) {})
 		if err != nil {
 			return err
 		}
-		looked, err := s.endQuiet(ctx, id, inc.Quiet.At, outcomes)
-		if err != nil || looked {
+		looked := false
+		err = s.insist(ctx, id, func() (err error) {
+			looked, err = s.endQuiet(ctx, id, inc.Quiet.At, outcomes)
 			return err
+		})
+		if err != nil {
+			return err
+		}
+		if looked && allOK(outcomes) {
+			s.start(id, func(ctx context.Context) error { return s.keepRecovery(ctx, id) })
+			return nil
+		}
+		if looked {
+			return s.walkForAlert(ctx, id) // the verdict may be another one now
 		}
 	}
 }
@@ -225,13 +254,8 @@ func (s *Service) endQuiet(ctx context.Context, id string, quiet time.Time, outc
 	switch {
 	case errors.Is(err, errNothing):
 		return false, nil
-	case err != nil:
-		return true, err
-	case well:
-		s.start(id, func(ctx context.Context) error { return s.keepRecovery(ctx, id) })
-		return true, nil
 	}
-	return true, s.walkForAlert(ctx, id) // the verdict may be another one now
+	return err == nil, err
 }
 
 // busy reports whether something is being written or verified.

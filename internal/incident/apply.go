@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,16 +45,21 @@ func (s *Service) beginAlone(ctx context.Context, id string, actor Actor, choose
 		return err
 	}
 	number := 0
+	var at time.Time
 	inc, err := s.change(ctx, id, func(inc *Incident) error {
 		number = 0 // the store may ask again
 		plan, err := choose(inc)
 		if plan == nil || err != nil {
 			return err
 		}
-		number = plan.Number
 		s.begin(inc, plan, actor)
+		number, at = plan.Number, plan.AppliedAt
 		return nil
 	})
+	var doubt *unstored
+	if errors.As(err, &doubt) && number > 0 {
+		s.start(id, func(ctx context.Context) error { return s.takeBack(ctx, id, number, at, actor) })
+	}
 	if err != nil {
 		return err
 	}
@@ -65,6 +71,18 @@ func (s *Service) beginAlone(ctx context.Context, id string, actor Actor, choose
 	s.replaceElsewhere(ctx, inc, number)
 	return nil
 }
+
+// takeBack ends a plan that may be stored as being applied, although whoever
+// pressed was told that it is not: nobody carries it out.
+func (s *Service) takeBack(ctx context.Context, id string, number int, at time.Time, actor Actor) error {
+	err := s.insist(ctx, id, func() error { return s.markEnded(ctx, id, number, at, actor, errNotBegun) })
+	if errors.Is(err, errTaken) {
+		return nil // it was not stored
+	}
+	return err
+}
+
+var errNotBegun = &Refusal{Says: "the store did not answer when it was approved. Make a new plan."}
 
 // alone refuses when another incident of the same target is being changed: two
 // plans on one target at a time do not exist.
@@ -87,6 +105,7 @@ func (s *Service) alone(ctx context.Context, id string) error {
 
 // begin marks a plan as being applied by actor.
 func (s *Service) begin(inc *Incident, plan *Plan, actor Actor) {
+	inc.goOn()
 	plan.State, plan.Approved, plan.AppliedAt = Underway, actor, s.Now()
 	inc.State, inc.FixedAt = Applying, time.Time{}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // carryOut writes a plan and looks at what came of it: the verification, or
@@ -25,7 +26,7 @@ func (s *Service) carryOut(ctx context.Context, inc Incident, number int, actor 
 func (s *Service) write(ctx context.Context, inc Incident, number int, actor Actor) error {
 	plan := *inc.Plan(number)
 	if err := s.Cluster.Unchanged(ctx, inc.Target, firstWrites(plan)); err != nil {
-		return s.endPlan(ctx, inc.ID, number, actor, err)
+		return s.endPlan(ctx, inc.ID, number, plan.AppliedAt, actor, err)
 	}
 	for n := range plan.Writes {
 		write := plan.Writes[n]
@@ -34,20 +35,22 @@ func (s *Service) write(ctx context.Context, inc Incident, number int, actor Act
 		}
 		if write.Status != Done {
 			write.Base = baseOf(plan, n)
-			if err := s.send(ctx, inc, number, n, &write, actor); err != nil {
-				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, actor, err)
+			if err := s.send(ctx, inc, number, n, &write, actor); errors.Is(err, errTaken) {
+				return err
+			} else if err != nil {
+				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, plan.AppliedAt, actor, err)
 			}
 			plan.Writes[n] = write
 		}
 		if err := s.settle(ctx, inc, number, n, write); err != nil {
 			if n < len(plan.Writes)-1 || write.Await != Rollout {
-				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, actor, err)
+				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, plan.AppliedAt, actor, err)
 			}
 			s.Log.Warn("rollout did not end well", "incident", inc.ID, "plan", number, "err", err)
-			return s.applied(ctx, inc.ID, number, sentence(err))
+			return s.applied(ctx, inc.ID, number, plan.AppliedAt, sentence(err))
 		}
 	}
-	return s.applied(ctx, inc.ID, number, "")
+	return s.applied(ctx, inc.ID, number, plan.AppliedAt, "")
 }
 
 // firstWrites are the writes still to be sent that find their object as the
@@ -85,25 +88,46 @@ func baseOf(plan Plan, n int) string {
 
 // send sends one write, recorded before and after.
 func (s *Service) send(ctx context.Context, inc Incident, number, n int, write *Write, actor Actor) error {
-	if err := s.markWrite(ctx, inc.ID, number, n, func(w *Write) { w.Status, w.Error = Sending, "" }); err != nil {
+	at := inc.Plan(number).AppliedAt
+	err := s.markWrite(ctx, inc.ID, number, at, n, func(plan *Plan, w *Write) error {
+		if plan.State != Underway {
+			return errTaken
+		}
+		w.Status, w.Error = Sending, ""
+		return nil
+	})
+	switch {
+	case errors.Is(err, errTaken):
 		return err
+	case err != nil:
+		return &Refusal{Says: unsent, Err: err}
 	}
 	after, err := s.Cluster.Apply(ctx, inc.Target, *write, actor)
 	write.Status, write.After = writeStatus(err), after
-	marked := s.markWrite(context.WithoutCancel(ctx), inc.ID, number, n, func(w *Write) {
-		w.Status, w.After = write.Status, after
-		switch {
-		case err != nil:
-			w.Error = sentence(err)
-		case w.Await != Nothing:
-			w.Progress = awaiting // until settle knows better
-		}
+	marked := s.insist(context.WithoutCancel(ctx), inc.ID, func() error {
+		return s.markWrite(context.WithoutCancel(ctx), inc.ID, number, at, n, func(_ *Plan, w *Write) error {
+			w.Status, w.After = write.Status, after
+			switch {
+			case err != nil:
+				w.Error = sentence(err)
+			case w.Await != Nothing:
+				w.Progress = awaiting // until settle knows better
+			}
+			return nil
+		})
 	})
 	if err == nil {
 		s.announce(ctx, inc, number, *write, actor)
 	}
 	return errors.Join(err, marked)
 }
+
+// unsent is why a write was not sent that the store did not take before.
+const unsent = "The store did not take that a write is on its way, so it was not sent."
+
+// errTaken ends what carries out a plan that somebody else has taken up, or has
+// found and taken for interrupted.
+var errTaken = &Refusal{Says: "the plan is not carried out here any more"}
 
 // announce tells in the cluster who has changed an object. That nobody could be
 // told there does not stop a plan: the timeline has it.
@@ -134,27 +158,55 @@ func (s *Service) settle(ctx context.Context, inc Incident, number, n int, write
 	}
 	limited, cancel := context.WithTimeout(ctx, s.Limits.Settle)
 	defer cancel()
+	at := inc.Plan(number).AppliedAt
 	progress := func(says string) {
-		if err := s.markWrite(ctx, inc.ID, number, n, func(w *Write) { w.Progress = says }); err != nil {
+		err := s.markWrite(ctx, inc.ID, number, at, n, func(_ *Plan, w *Write) error { w.Progress = says; return nil })
+		if err != nil {
 			s.Log.Warn("progress not stored", "incident", inc.ID, "err", err)
 		}
 	}
 	says, failure := s.Cluster.Settle(limited, inc.Target, write, progress)
-	err := s.markWrite(context.WithoutCancel(ctx), inc.ID, number, n, func(w *Write) {
-		w.Progress, w.Says = "", says
-		if failure != nil {
-			w.Status, w.Error = Broken, sentence(failure)
-		}
+	err := s.insist(context.WithoutCancel(ctx), inc.ID, func() error {
+		return s.markWrite(context.WithoutCancel(ctx), inc.ID, number, at, n, func(_ *Plan, w *Write) error {
+			w.Progress, w.Says = "", says
+			if failure != nil {
+				w.Status, w.Error = Broken, sentence(failure)
+			}
+			return nil
+		})
 	})
 	return errors.Join(failure, err)
 }
 
-func (s *Service) markWrite(ctx context.Context, id string, number, n int, mark func(*Write)) error {
+// markWrite records something of a write of the plan that was begun at that time.
+func (s *Service) markWrite(ctx context.Context, id string, number int, at time.Time, n int, mark func(*Plan, *Write) error) error {
 	_, err := s.change(ctx, id, func(inc *Incident) error {
-		mark(&inc.Plan(number).Writes[n])
-		return nil
+		plan, err := begun(inc, number, at)
+		if err != nil {
+			return err
+		}
+		return mark(plan, &plan.Writes[n])
 	})
 	return err
+}
+
+// begun is the plan that was begun at that time; errTaken where it was begun again
+// since, or never.
+func begun(inc *Incident, number int, at time.Time) (*Plan, error) {
+	plan := inc.Plan(number)
+	if plan == nil || !plan.AppliedAt.Equal(at) {
+		return nil, errTaken
+	}
+	return plan, nil
+}
+
+// endable is begun for what ends the plan: nobody has decided about it meanwhile.
+func endable(inc *Incident, number int, at time.Time) (*Plan, error) {
+	plan, err := begun(inc, number, at)
+	if err == nil && plan.State != Underway && plan.State != Uncertain {
+		return nil, errTaken
+	}
+	return plan, err
 }
 
 // writeStatus tells what an answer of Cluster.Apply means.
@@ -171,9 +223,16 @@ func writeStatus(err error) WriteStatus {
 }
 
 // applied records that every write was sent; trouble is what its rollout came to.
-func (s *Service) applied(ctx context.Context, id string, number int, trouble string) error {
+func (s *Service) applied(ctx context.Context, id string, number int, at time.Time, trouble string) error {
+	return s.insist(ctx, id, func() error { return s.markApplied(ctx, id, number, at, trouble) })
+}
+
+func (s *Service) markApplied(ctx context.Context, id string, number int, at time.Time, trouble string) error {
 	_, err := s.change(ctx, id, func(inc *Incident) error {
-		plan := inc.Plan(number)
+		plan, err := endable(inc, number, at)
+		if err != nil {
+			return err
+		}
 		plan.State, plan.EndedAt, plan.Trouble = Applied, s.Now(), trouble
 		if plan.Undoes > 0 {
 			inc.Plan(plan.Undoes).State = Undone
@@ -185,10 +244,26 @@ func (s *Service) applied(ctx context.Context, id string, number int, trouble st
 }
 
 // endPlan records why a plan ended before its last write.
-func (s *Service) endPlan(ctx context.Context, id string, number int, actor Actor, cause error) error {
+func (s *Service) endPlan(ctx context.Context, id string, number int, at time.Time, actor Actor, cause error) error {
+	err := s.insist(ctx, id, func() error { return s.markEnded(ctx, id, number, at, actor, cause) })
+	return errors.Join(cause, err)
+}
+
+func (s *Service) markEnded(ctx context.Context, id string, number int, at time.Time, actor Actor, cause error) error {
 	_, err := s.change(ctx, id, func(inc *Incident) error {
-		plan := inc.Plan(number)
+		plan, err := endable(inc, number, at)
+		if err != nil {
+			return err
+		}
 		plan.EndedAt = s.Now()
+		for n := range plan.Writes {
+			if w := &plan.Writes[n]; w.Status == Sending {
+				w.Status = Lost
+				if sentence(cause) == unsent {
+					w.Status = Planned
+				}
+			}
+		}
 		var drift *Drift
 		some := slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status == Done || w.Status == Broken })
 		lost := slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status == Lost })
@@ -210,5 +285,5 @@ func (s *Service) endPlan(ctx context.Context, id string, number int, actor Acto
 		s.note(inc, actor, "plan %d ended: %s", number, plan.Trouble)
 		return nil
 	})
-	return errors.Join(cause, err)
+	return err
 }

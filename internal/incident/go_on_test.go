@@ -71,6 +71,7 @@ func TestAnUndoThatArrived(t *testing.T) {
 	d.must(d.UndoPlan(ctx, id, bob, plan.Number))
 	d.Wait()
 	d.cluster.failure, d.cluster.arrived = nil, true
+	d.refused(d.UndoPlan(ctx, id, bob, plan.Number), "what plan 2 has put back")
 	d.must(d.Decide(ctx, id, ada, 2))
 	d.Wait()
 	if inc := d.get(id); inc.Plans[0].State != incident.Undone || inc.Plans[1].State != incident.Applied || inc.State != incident.Walking {

@@ -40,23 +40,50 @@ func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref stri
 		return err
 	}
 	number := 0
+	var at time.Time
 	_, err = s.change(ctx, id, func(inc *Incident) error {
+		number = 0 // the store may ask again
 		if err := planable(*inc); err != nil {
 			return err
 		}
 		plan := Plan{Number: len(inc.Plans) + 1, State: Preparing, Fix: ref, Action: fix.Action, Inputs: proposal.Inputs,
 			Changes: proposal.Changes, Debt: fix.Debt, By: actor, MadeAt: s.Now(), Holds: Untold()}
-		number = plan.Number
+		number, at = plan.Number, plan.MadeAt
 		s.replacePlans(inc, fmt.Sprintf("plan %d", number))
 		inc.Plans = append(inc.Plans, plan)
 		return nil
 	})
+	var doubt *unstored
+	if errors.As(err, &doubt) && number > 0 {
+		s.start(id, func(ctx context.Context) error { return s.dropPreparing(ctx, id, number, at) })
+	}
 	if err != nil {
 		return err
 	}
 	s.start(id, func(ctx context.Context) error { return s.preparePlan(ctx, inc, number, proposal) })
 	s.replaceElsewhere(ctx, inc, number)
 	return nil
+}
+
+// dropPreparing ends a plan that may be stored as being prepared, although whoever
+// asked was told that it is not: nobody prepares it.
+func (s *Service) dropPreparing(ctx context.Context, id string, number int, at time.Time) error {
+	err := s.insist(ctx, id, func() error {
+		_, err := s.change(ctx, id, func(inc *Incident) error {
+			plan := inc.Plan(number)
+			if plan == nil || plan.State != Preparing || !plan.MadeAt.Equal(at) {
+				return errNothing // it was not stored
+			}
+			plan.State, plan.EndedAt, plan.Trouble = Failed, s.Now(), "Nothing was changed: the store did not answer when it was asked for. Make a new plan."
+			s.note(inc, plan.By, "plan %d could not be made: %s", number, plan.Trouble)
+			return nil
+		})
+		return err
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	return err
 }
 
 // Inputs gives what people may edit before a plan of that fix is made, with
@@ -114,7 +141,17 @@ func (s *Service) preparePlan(ctx context.Context, inc Incident, number int, pro
 	defer cancel()
 	prepared, failure := s.Cluster.Prepare(limited, Wanted{Target: inc.Target, Changes: proposal.Changes, Name: planName(inc.ID, number),
 		Progress: func(says string) { s.tellPlan(ctx, inc.ID, number, says) }})
-	_, err := s.change(ctx, inc.ID, func(inc *Incident) error {
+	err := s.insist(ctx, inc.ID, func() error { return s.endPreparing(ctx, inc.ID, number, proposal, prepared, failure) })
+	var refusal *Refusal
+	if errors.As(failure, &refusal) {
+		failure = refusal.Err
+	}
+	return errors.Join(failure, err)
+}
+
+// endPreparing records what the cluster has said of a plan.
+func (s *Service) endPreparing(ctx context.Context, id string, number int, proposal runbook.Proposal, prepared Prepared, failure error) error {
+	_, err := s.change(ctx, id, func(inc *Incident) error {
 		plan := inc.Plan(number)
 		if plan.State != Preparing {
 			return nil // replaced by another one while the cluster was asked
@@ -132,11 +169,7 @@ func (s *Service) preparePlan(ctx context.Context, inc Incident, number int, pro
 		s.note(inc, plan.By, "made plan %d: %s", number, plan.Action)
 		return nil
 	})
-	var refusal *Refusal
-	if errors.As(failure, &refusal) {
-		failure = refusal.Err
-	}
-	return errors.Join(failure, err)
+	return err
 }
 
 // fill takes over what the cluster said.

@@ -1,7 +1,9 @@
 package incident
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -89,7 +91,8 @@ func (s *Service) allow(ctx context.Context, actor Actor, role Role) error {
 
 // change reads an incident, lets f decide and change it, and stores it. It
 // tries again when somebody else was faster, so f must be a pure decision. An
-// error of f leaves everything as it was.
+// error of f leaves everything as it was. Any other error may leave a change that
+// nobody knows of: see unstored.
 func (s *Service) change(ctx context.Context, id string, f func(inc *Incident) error) (Incident, error) {
 	for {
 		inc, err := s.Store.Get(ctx, id)
@@ -104,13 +107,65 @@ func (s *Service) change(ctx context.Context, id string, f func(inc *Incident) e
 			continue
 		}
 		if err != nil {
-			return inc, fmt.Errorf("store %s: %w", id, err)
+			there, failure := s.Store.Get(ctx, id)
+			if failure != nil || !same(there, inc) {
+				return inc, &unstored{id, err}
+			}
+			stored = there // the answer alone was lost
 		}
 		s.clock.touch(id)
 		s.Changed(id)
 		return stored, nil
 	}
 }
+
+// unstored is the error of a change of which nobody knows whether the store has
+// it.
+type unstored struct {
+	id  string
+	err error
+}
+
+// Error is the chain for operators.
+func (u *unstored) Error() string { return fmt.Sprintf("store %s: %v", u.id, u.err) }
+
+// Unwrap gives the cause.
+func (u *unstored) Unwrap() error { return u.err }
+
+// same reports whether a stored incident is the one that was sent to be stored.
+func same(stored, sent Incident) bool {
+	sent.Version++
+	has, failed := json.Marshal(stored)
+	want, err := json.Marshal(sent)
+	return failed == nil && err == nil && bytes.Equal(has, want)
+}
+
+// insist does what must be stored, since it has happened already or somebody
+// waits for it: again until the store takes it, or the process ends. f must not
+// mind being done twice. It holds no lock while it waits.
+func (s *Service) insist(ctx context.Context, id string, f func() error) error {
+	for pause := insistFirst; ; pause = min(2*pause, insistMost) {
+		err := f()
+		var refusal *Refusal
+		if err == nil || errors.Is(err, errNothing) || errors.Is(err, ErrNotFound) || errors.As(err, &refusal) || ctx.Err() != nil {
+			return err
+		}
+		if pause == insistFirst {
+			s.Log.Warn("the store does not take it; trying again", "incident", id, "err", err)
+		}
+		select {
+		case <-s.Background.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// The pauses before what must be stored is tried again.
+const (
+	insistFirst = time.Second
+	insistMost  = 30 * time.Second
+)
 
 // note adds a line to the timeline.
 func (s *Service) note(inc *Incident, actor Actor, format string, args ...any) {
@@ -280,7 +335,7 @@ func (s *Service) Recover(ctx context.Context) error {
 		if !inc.Open() {
 			continue
 		}
-		inc, err := s.change(ctx, inc.ID, func(inc *Incident) error { recoverIncident(inc, s.Now()); return nil })
+		inc, err := s.change(ctx, inc.ID, func(inc *Incident) error { s.recoverIncident(inc); return nil })
 		if err != nil {
 			return err
 		}
@@ -291,7 +346,8 @@ func (s *Service) Recover(ctx context.Context) error {
 
 // recoverIncident ends what was under way at the moment at which it is found: from
 // then on a person has the time that a plan is valid to go on with it.
-func recoverIncident(inc *Incident, now time.Time) {
+func (s *Service) recoverIncident(inc *Incident) {
+	now := s.Now()
 	for i := range inc.Steps {
 		if inc.Steps[i].Status == Running {
 			inc.Steps[i].Status = Pending
@@ -301,6 +357,7 @@ func recoverIncident(inc *Incident, now time.Time) {
 		plan := &inc.Plans[i]
 		if plan.State == Preparing {
 			plan.State, plan.EndedAt, plan.Trouble = Failed, now, "The bot was restarted while this plan was prepared. Nothing was changed. Make a new one."
+			s.note(inc, Bot(), "plan %d could not be made: %s", plan.Number, plan.Trouble)
 		}
 		if plan.State != Underway {
 			continue
@@ -311,6 +368,7 @@ func recoverIncident(inc *Incident, now time.Time) {
 				plan.Writes[w].Status = Lost
 			}
 		}
+		s.note(inc, Bot(), "plan %d ended: %s", plan.Number, plan.Trouble)
 		inc.State = NotFixed
 	}
 	if inc.State == Verifying {

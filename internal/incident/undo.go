@@ -66,6 +66,11 @@ func undoOf(inc *Incident, number int) ([]runbook.Change, error) {
 	case inc.State == Applying:
 		return nil, refuse("A plan of %s is being applied. Wait for its result.", inc.ID)
 	}
+	for _, other := range inc.Plans {
+		if other.Undoes == number && other.State == Uncertain {
+			return nil, refuse("Nobody knows yet what plan %d has put back of it. See first what arrived.", other.Number)
+		}
+	}
 	changes := UndoOf(*plan)
 	if len(changes) == 0 {
 		return nil, refuse("Plan %d cannot be undone by the bot.", number)
@@ -114,9 +119,12 @@ func sinceThen(plan Plan, undo Prepared) error {
 
 // afterUndo looks at the whole again: what was broken before is broken again.
 func (s *Service) afterUndo(ctx context.Context, id string, actor Actor) error {
-	_, err := s.change(ctx, id, func(inc *Incident) error {
-		inc.State, inc.Verified = Walking, nil
-		return nil
+	err := s.insist(ctx, id, func() error {
+		_, err := s.change(ctx, id, func(inc *Incident) error {
+			inc.State, inc.Verified = Walking, nil
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return err

@@ -15,14 +15,18 @@ import (
 // of it holds or the time for it is over, and records which. It returns when
 // that is known.
 func (s *Service) Verify(ctx context.Context, id string, actor Actor) error {
-	inc, err := s.change(ctx, id, func(inc *Incident) error {
-		inc.State, inc.Verified = Verifying, nil
-		return nil
+	var inc Incident
+	err := s.insist(ctx, id, func() (err error) {
+		inc, err = s.change(ctx, id, func(inc *Incident) error {
+			inc.State, inc.Verified = Verifying, nil
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	outcomes, err := s.watch(ctx, inc, func(outcomes []runbook.Outcome) error { return s.showOutcomes(ctx, id, outcomes) })
+	outcomes, err := s.watch(ctx, inc, func(outcomes []runbook.Outcome) { s.showOutcomes(ctx, id, outcomes) })
 	if err != nil {
 		return err
 	}
@@ -31,7 +35,7 @@ func (s *Service) Verify(ctx context.Context, id string, actor Actor) error {
 
 // watch looks at the live cluster until all of the verification holds or the
 // time for it is over, and gives the last outcomes. Those before go to tell.
-func (s *Service) watch(ctx context.Context, inc Incident, tell func([]runbook.Outcome) error) ([]runbook.Outcome, error) {
+func (s *Service) watch(ctx context.Context, inc Incident, tell func([]runbook.Outcome)) ([]runbook.Outcome, error) {
 	book := s.Runbooks[inc.Runbook]
 	since, promised := lastApplied(inc)
 	limited, cancel := context.WithTimeout(ctx, s.Limits.Verify)
@@ -44,9 +48,7 @@ func (s *Service) watch(ctx context.Context, inc Incident, tell func([]runbook.O
 			}
 			return outcomes, nil
 		}
-		if err := tell(outcomes); err != nil {
-			return nil, err
-		}
+		tell(outcomes)
 	}
 }
 
@@ -60,19 +62,33 @@ func (s *Service) pause(ctx context.Context) bool {
 	}
 }
 
-func (s *Service) showOutcomes(ctx context.Context, id string, outcomes []runbook.Outcome) error {
+// showOutcomes keeps what holds so far. That it cannot be kept ends no verification.
+func (s *Service) showOutcomes(ctx context.Context, id string, outcomes []runbook.Outcome) {
 	_, err := s.change(ctx, id, func(inc *Incident) error {
 		inc.Verified = outcomes
 		return nil
 	})
-	return err
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("progress not stored", "incident", id, "err", err)
+	}
 }
 
 func (s *Service) endVerification(ctx context.Context, id string, actor Actor, outcomes []runbook.Outcome) error {
 	fixed := allOK(outcomes)
+	err := s.insist(ctx, id, func() error { return s.markVerified(ctx, id, actor, outcomes) })
+	if err == nil && fixed {
+		s.start(id, func(ctx context.Context) error { return s.keepRecovery(ctx, id) })
+	}
+	if err != nil || fixed {
+		return err
+	}
+	return s.RunAll(ctx, id, actor) // the verdict may be another one now
+}
+
+func (s *Service) markVerified(ctx context.Context, id string, actor Actor, outcomes []runbook.Outcome) error {
 	_, err := s.change(ctx, id, func(inc *Incident) error {
 		inc.Verified = outcomes
-		if fixed {
+		if allOK(outcomes) {
 			inc.State, inc.FixedAt = Fixed, s.Now()
 			s.note(inc, actor, "verified: fixed")
 			return nil
@@ -86,13 +102,7 @@ func (s *Service) endVerification(ctx context.Context, id string, actor Actor, o
 		}
 		return nil
 	})
-	if err == nil && fixed {
-		s.start(id, func(ctx context.Context) error { return s.keepRecovery(ctx, id) })
-	}
-	if err != nil || fixed {
-		return err
-	}
-	return s.RunAll(ctx, id, actor) // the verdict may be another one now
+	return err
 }
 
 // lookAll runs every check that the verification names, at the same time.

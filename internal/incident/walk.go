@@ -102,7 +102,9 @@ func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func
 	if err := s.mayWalk(ctx, actor); err != nil {
 		return inc, nil, err
 	}
+	var at time.Time
 	inc, err = s.change(ctx, id, func(inc *Incident) error {
+		at = s.Now()
 		if !inc.Open() {
 			return refuse("%s is closed. Type diagnose to begin a new one.", id)
 		}
@@ -116,7 +118,7 @@ func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func
 			if step.Status == Running {
 				continue
 			}
-			step.Status, step.At, step.By = Running, s.Now(), actor
+			step.Status, step.At, step.By = Running, at, actor
 			step.Runs++
 			steps = append(steps, one)
 		}
@@ -129,7 +131,35 @@ func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func
 		s.note(inc, actor, "ran %s", titles(inc, steps))
 		return nil
 	})
+	var doubt *unstored
+	if errors.As(err, &doubt) {
+		s.start(id, func(ctx context.Context) error { return s.giveBack(ctx, id, steps, at) })
+	}
 	return inc, steps, err
+}
+
+// giveBack takes back a claim that may be stored, although whoever asked was told
+// that it is not: nobody runs the steps.
+func (s *Service) giveBack(ctx context.Context, id string, steps []string, at time.Time) error {
+	err := s.insist(ctx, id, func() error {
+		_, err := s.change(ctx, id, func(inc *Incident) error {
+			found := false
+			for _, one := range steps {
+				if step := inc.Step(one); step.Status == Running && step.At.Equal(at) {
+					step.Status, found = Pending, true
+				}
+			}
+			if !found {
+				return errNothing // it was not stored
+			}
+			return nil
+		})
+		return err
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	return err
 }
 
 func titles(inc *Incident, steps []string) string {
@@ -155,7 +185,7 @@ func (s *Service) runSteps(ctx context.Context, inc Incident, steps []string) er
 		step := *inc.Step(id)
 		s.work.Go(func() {
 			part, err := s.check(ctx, look, step.Check)
-			done <- s.finish(ctx, inc.ID, step, part, err)
+			done <- s.insist(ctx, inc.ID, func() error { return s.finish(ctx, inc.ID, step, part, err) })
 		})
 	}
 	var all error

@@ -53,6 +53,8 @@ var mayImport = map[string][]string{
 	"internal/store/storetest":          {"internal/chain", "internal/incident", "internal/evidence", "internal/runbook"},
 	"internal/config":                   {"internal/evidence"},
 	"internal/layout":                   {},
+	"internal/chaos":                    {},
+	"internal/chaos/clustertest":        {"internal/incident", "internal/incident/incidenttest", "internal/runbook", "internal/evidence", "internal/redact"},
 }
 
 func TestArrowsPointDown(t *testing.T) {
