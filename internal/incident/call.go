@@ -108,11 +108,7 @@ func (e Escalation) refAt(pager, key string) string {
 
 // conclude records what came of a try.
 func (s *Service) conclude(inc *Incident, call *Call, came outcome) {
-	for _, pager := range came.maybe {
-		if !slices.Contains(call.Maybe, pager) {
-			call.Maybe = append(call.Maybe, pager)
-		}
-	}
+	call.mayHave(came.maybe)
 	first := call.Error == ""
 	call.Error = came.says()
 	if came.pager == "" {
@@ -136,6 +132,15 @@ func (s *Service) conclude(inc *Incident, call *Call, came outcome) {
 		s.note(inc, actor, "told %s that the page is acknowledged", call.Pager)
 	case Resolve:
 		s.note(inc, actor, "told %s that it is over", call.Pager)
+	}
+}
+
+// mayHave notes pagers that may have a call.
+func (c *Call) mayHave(pagers []string) {
+	for _, pager := range pagers {
+		if !slices.Contains(c.Maybe, pager) {
+			c.Maybe = append(c.Maybe, pager)
+		}
 	}
 }
 

@@ -130,6 +130,9 @@ func (s *Service) do(inc *Incident, d Due) int {
 			return s.record(inc, d)
 		}
 		call := e.Call(d.Call)
+		if call.State == CallSending { // nobody knows how far the last try came
+			call.mayHave(call.Pagers)
+		}
 		if now := s.Escalation.level(call.Level).Pagers; call.Act == Trigger && len(now) > 0 {
 			call.Pagers = now // the configuration may be another one now
 		}

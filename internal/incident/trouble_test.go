@@ -180,3 +180,34 @@ func TestAClosedIncidentThatFiresAnewCanBeWalked(t *testing.T) {
 		t.Errorf("%s, its step is %s after %d runs", got.State, got.Steps[0].Status, got.Steps[0].Runs)
 	}
 }
+
+// TestAReceiverOfWhichNothingWasHeardIsToldThatItIsOver: a bot died with a page on
+// its way; the next one finds duty overloaded, and the channel takes the page. Duty
+// may have it all the same.
+func TestAReceiverOfWhichNothingWasHeardIsToldThatItIsOver(t *testing.T) {
+	w := newTower(t)
+	dying, die := context.WithCancel(context.Background())
+	w.Background = dying
+	w.duty.set(func(r *receiver) { r.gate = make(chan struct{}) })
+	w.clock.forward(30 * time.Minute)
+	_, err := w.Escalate(context.Background(), w.id)
+	w.must(err)
+	die()
+	w.Wait()
+	w.duty.set(func(r *receiver) { r.gate, r.fails = nil, incident.ErrNotTaken })
+	other := w.replica()
+	look := func() {
+		_, err := other.Escalate(context.Background(), w.id)
+		w.must(err)
+		other.Wait()
+	}
+	w.clock.forward(2 * time.Minute)
+	look()
+	w.heard("", "page", "")
+	w.duty.set(func(r *receiver) { r.fails = nil })
+	w.must(other.Close(context.Background(), w.id, bob))
+	look()
+	if got := w.duty.heard(); got != "resolve" {
+		t.Errorf("duty was told %q, want that it is over", got)
+	}
+}
