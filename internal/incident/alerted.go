@@ -251,8 +251,7 @@ func (s *Service) endQuiet(ctx context.Context, id string, quiet time.Time, outc
 		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, errNothing):
+	if errors.Is(err, errNothing) {
 		return false, nil
 	}
 	return err == nil, err
