@@ -120,12 +120,16 @@ type containerPolicy struct {
 }
 
 func (p *planner) vertical(ctx context.Context, workload incident.Object, sized []sizedValue) []string {
-	raw, err := p.Clients.Discovery().RESTClient().Get().AbsPath("/apis/autoscaling.k8s.io/v1/namespaces", p.target.Namespace, "verticalpodautoscalers").DoRaw(ctx)
-	if err != nil {
+	answer := p.Clients.Discovery().RESTClient().Get().AbsPath("/apis/autoscaling.k8s.io/v1/namespaces", p.target.Namespace, "verticalpodautoscalers").Do(ctx)
+	if err := answer.Error(); err != nil { // with the words of the API server, unlike the error of Raw
 		return p.scalerUnknown(err, "whether an autoscaler sets the resources of "+workload.Name)
 	}
+	raw, err := answer.Raw()
 	var list struct{ Items []verticalAutoscaler }
-	if err := json.Unmarshal(raw, &list); err != nil {
+	if err == nil {
+		err = json.Unmarshal(raw, &list)
+	}
+	if err != nil {
 		return p.scalerUnknown(err, "whether an autoscaler sets the resources of "+workload.Name)
 	}
 	var all []string
