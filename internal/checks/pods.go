@@ -45,10 +45,11 @@ func readPods(e evidence.Evidence) Reading {
 	return r.done(podsSummary(e), podsRaw(e))
 }
 
-// readGaps tells what was asked for in vain and may hide the cause: the history
-// and the events of pods that are not ready, and the exporter of a store that is.
+// readGaps tells what was asked for in vain and may hide the cause: the history,
+// the events and the nodes of pods that are not ready, and the exporter of a store
+// that is.
 func readGaps(r *reading, e evidence.Evidence, workload string) {
-	fields := []string{"revisions", "events"}
+	fields := []string{"revisions", "events", "nodes"}
 	if len(e.Pods) > 0 && !slices.ContainsFunc(e.Pods, func(p evidence.Pod) bool { return !p.Ready }) {
 		fields = []string{"exporters"}
 	}
