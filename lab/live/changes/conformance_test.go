@@ -14,9 +14,6 @@ import (
 // TestTheClusterIsAsTheCampaignHasIt: the cluster that the fault campaign runs on
 // and this one pass the same suite, with a change of what is set and with a restart.
 func TestTheClusterIsAsTheCampaignHasIt(t *testing.T) {
-	if testing.Short() {
-		t.Skip("make test-long tries it")
-	}
 	w := admit(t, "conformance", workload.Deployment, nil)
 	tried := 0
 	for _, one := range []struct {
