@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -160,7 +161,8 @@ func (p *patient) refusesASecondFault(name string) {
 		}
 		return strings.Contains(out.String(), "broken so already")
 	})
-	for _, other := range sample {
+	for _, one := range sample {
+		other := path.Dir(one)
 		if other == name {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -181,10 +182,12 @@ func (m *Monitoring) alert(ctx context.Context, o Options) error {
 	return nil
 }
 
-// awaitUp waits until Prometheus has scraped the store.
+// awaitUp waits until Prometheus has scraped the store some times, so that there
+// is a course to be seen.
 func (m *Monitoring) awaitUp(ctx context.Context) error {
+	const seen = `redis_up{job="redis-session"} == 1 and count_over_time(redis_up{job="redis-session"}[5m]) >= 4`
 	err := eventually(ctx, func(ctx context.Context) error {
-		answer, err := get(ctx, m.Prometheus+`/api/v1/query?query=redis_up%7Bjob%3D%22redis-session%22%7D%3D%3D1`)
+		answer, err := get(ctx, m.Prometheus+"/api/v1/query?query="+url.QueryEscape(seen))
 		if err == nil && !strings.Contains(answer, `"__name__":"redis_up"`) {
 			err = errors.New("the exporter gets no answer from the store")
 		}

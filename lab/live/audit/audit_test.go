@@ -179,8 +179,8 @@ func forbid(t *testing.T, p *live.Patient) {
 	p.Grant(manifests)
 	until(t, "the points say which rule to add", func() bool {
 		status, said := points(p)
-		return status["budget"] == "unknown" && strings.Contains(said, "The bot may not list poddisruptionbudgets.policy: add to its Role") &&
-			status["backups"] == "unknown" && strings.Contains(said, "The bot may not list cronjobs.batch: add to its Role")
+		return status["budget"] == "unknown" && strings.Contains(said, "The bot may not list poddisruptionbudgets.policy. Add to its Role") &&
+			status["backups"] == "unknown" && strings.Contains(said, "The bot may not list cronjobs.batch. Add to its Role")
 	})
 }
 
