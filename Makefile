@@ -48,7 +48,7 @@ lint: go ## go vet, staticcheck and gofmt over both modules
 	@echo "lint: go vet"; go vet ./... && cd lab && go vet $(LAB)
 	@echo "lint: staticcheck"; go run $(STATICCHECK) ./... && cd lab && go run $(STATICCHECK) $(LAB)
 
-test: build lab set-up lint ## everything, on a real cluster; about 15 minutes once Kubernetes is compiled
+test: build lab set-up lint ## everything, on a real cluster; about half an hour on two cores
 	@echo "test: packages, with the race detector"
 	go test -race ./...
 	@echo "test: the lab's cluster"
