@@ -108,7 +108,7 @@ func (a *acks) click(p slacktest.Press) error {
 // buttons waits until every incident has a button whose label begins so, and
 // gives one of each.
 func (a *acks) buttons(ctx context.Context, label string) ([]slacktest.Press, error) {
-	for range 600 {
+	for range 2400 {
 		found, err := a.ready(label)
 		if err != nil || len(found) == a.rooms {
 			return found, err
@@ -119,7 +119,7 @@ func (a *acks) buttons(ctx context.Context, label string) ([]slacktest.Press, er
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return nil, fmt.Errorf("not every incident has a button %q after a minute", label)
+	return nil, fmt.Errorf("not every incident has a button %q after four minutes", label)
 }
 
 // ready are the buttons, one of each incident that shows one now.
