@@ -88,7 +88,7 @@ func TestRefusals(t *testing.T) {
 	// An old button stays old.
 	r.Click("U_RESPONDER", r.Wait("Plan again"), false)
 	var second live.Button
-	r.Until("there is a second plan", 30*time.Second, func() bool {
+	r.Until("there is a second plan", 2*time.Minute, func() bool {
 		found := r.Find("Apply")
 		if found == nil || found.Value == first.Value {
 			return false
@@ -169,7 +169,7 @@ func TestNoSecretAnywhere(t *testing.T) {
 	r.Diagnose("U_RESPONDER")
 	r.Click("U_RESPONDER", r.Wait("Run all"), false)
 	r.Click("U_RESPONDER", r.Wait("Plan:"), false)
-	r.Until("there is a plan", 30*time.Second, func() bool {
+	r.Until("there is a plan", 2*time.Minute, func() bool {
 		return strings.Contains(r.Seen(true), "valid until") || strings.Contains(r.Seen(true), "Nothing was changed")
 	})
 	if apply := r.Find("Apply"); apply != nil {
