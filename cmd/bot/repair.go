@@ -59,7 +59,7 @@ func (r *repair) run(ctx context.Context, ref string, set map[string]string) err
 	if err := r.plan(ctx, inc, ref, set); err != nil {
 		return err
 	}
-	inc, err = r.until(ctx, inc.ID, func(inc incident.Incident) bool { return inc.Plans[0].State != incident.Preparing })
+	inc, err = r.follow(ctx, inc.ID, func(inc incident.Incident) bool { return inc.Plans[0].State != incident.Preparing })
 	if err != nil {
 		return err
 	}
@@ -185,15 +185,8 @@ func (r *repair) apply(ctx context.Context, inc incident.Incident, plan incident
 
 // finish tells what is done until the verification has ended.
 func (r *repair) finish(ctx context.Context, id string) error {
-	told := map[string]bool{}
 	defer context.AfterFunc(ctx, func() { r.say("Interrupted. What was begun is ended first.") })()
-	inc, err := r.until(context.WithoutCancel(ctx), id, func(inc incident.Incident) bool {
-		for _, line := range r.handler.Progress(inc) {
-			if !told[line.String()] {
-				told[line.String()] = true
-				r.out.Draw(commands.View{Parts: []commands.Part{commands.Paragraph{Text: line}}})
-			}
-		}
+	inc, err := r.follow(context.WithoutCancel(ctx), id, func(inc incident.Incident) bool {
 		return inc.State != incident.Applying && inc.State != incident.Verifying && (inc.State != incident.Walking || inc.Plans[0].State != incident.Underway)
 	})
 	if err != nil {
@@ -228,8 +221,14 @@ func (r *repair) offerUndo(ctx context.Context, inc incident.Incident) error {
 	if err := r.service.UndoPlan(ctx, inc.ID, r.actor, 1); err != nil {
 		return exit{exitProblem, err}
 	}
-	if inc, err = r.service.Get(ctx, inc.ID); err != nil {
-		return exit{exitNoCluster, err}
+	defer context.AfterFunc(ctx, func() {
+		if err := r.service.CancelPlan(context.WithoutCancel(ctx), inc.ID, r.actor, 2); err != nil {
+			r.say("Interrupted. What was begun is ended first.")
+		}
+	})()
+	inc, err = r.follow(context.WithoutCancel(ctx), inc.ID, func(inc incident.Incident) bool { return inc.Plans[1].State != incident.Preparing })
+	if err != nil {
+		return err
 	}
 	if undo := inc.Plans[1]; undo.State == incident.Proposed { // it loses data
 		r.card(inc, "plan/2")
@@ -263,6 +262,20 @@ func (r *repair) verify(ctx context.Context) error {
 		return exit{exitProblem, nil}
 	}
 	return nil
+}
+
+// follow tells what goes on until the incident is as asked.
+func (r *repair) follow(ctx context.Context, id string, ok func(inc incident.Incident) bool) (incident.Incident, error) {
+	told := map[string]bool{}
+	return r.until(ctx, id, func(inc incident.Incident) bool {
+		for _, line := range r.handler.Progress(inc) {
+			if !told[line.String()] {
+				told[line.String()] = true
+				r.out.Draw(commands.View{Parts: []commands.Part{commands.Paragraph{Text: line}}})
+			}
+		}
+		return ok(inc)
+	})
 }
 
 // until waits until the incident is as asked.

@@ -24,22 +24,6 @@ func (h *Handler) apply(ctx context.Context, r Request, id string, number int, d
 		Typed: r.Answers[incident.InputTyped], Reason: r.Answers[incident.InputReason]})
 }
 
-// undo puts a plan back. An undo that loses data asks for the workload's name,
-// like any plan that does.
-func (h *Handler) undo(ctx context.Context, r Request, id string, number int) (Reply, error) {
-	if err := h.Incidents.UndoPlan(ctx, id, r.Actor, number); err != nil {
-		return Reply{}, err
-	}
-	inc, err := h.Incidents.Get(ctx, id)
-	if err != nil {
-		return Reply{}, err
-	}
-	if plan := newest(inc); plan.Undoes == number && plan.State == incident.Proposed && !plan.Second {
-		return Reply{Form: consentForm(inc, *plan, incident.Asks{Typed: true})}, nil
-	}
-	return Reply{}, nil
-}
-
 // consentForm asks for what has to be typed before a plan is applied.
 func consentForm(inc incident.Incident, plan incident.Plan, asks incident.Asks) *Form {
 	form := Form{ID: actApply, Value: value(inc.ID, plan.Number, plan.Digest), Title: fmt.Sprintf("Apply plan %d", plan.Number), Submit: "Apply"}

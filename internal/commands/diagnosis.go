@@ -41,6 +41,9 @@ func (h *Handler) Progress(inc incident.Incident) []Text {
 		return nil
 	}
 	var lines []Text
+	if plan.State == incident.Preparing && plan.Progress != "" {
+		lines = append(lines, preparingLine(*plan))
+	}
 	for i, write := range plan.Writes {
 		if write.Status != incident.Planned {
 			lines = append(lines, writeLine(i+1, write, *plan))

@@ -34,7 +34,7 @@ func (h *Handler) press(ctx context.Context, r Request) (Reply, error) {
 	case actCancel:
 		return Reply{}, s.CancelPlan(ctx, id, r.Actor, number(second))
 	case actUndo:
-		return h.undo(ctx, r, id, number(second))
+		return Reply{}, s.UndoPlan(ctx, id, r.Actor, number(second))
 	case actGoOn:
 		return Reply{}, s.GoOn(ctx, id, r.Actor, number(second), third)
 	case actDecide:

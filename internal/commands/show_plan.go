@@ -44,7 +44,7 @@ func (h *Handler) planMessage(inc incident.Incident, plan incident.Plan) Message
 		}
 	}
 	if plan.State == incident.Preparing {
-		add(say("").emoji(emojiRunning).say(" %s", orElse(plan.Progress, "asking the API server")))
+		add(preparingLine(plan))
 	}
 	if plan.Trouble != "" {
 		add(say("").emoji(troubleEmoji(plan)).say(" %s", ordinary(plan.Trouble)))
@@ -67,6 +67,11 @@ func (h *Handler) planMessage(inc incident.Incident, plan incident.Plan) Message
 	}
 	message.View = view
 	return message
+}
+
+// preparingLine is the newest word of a plan that is being prepared.
+func preparingLine(plan incident.Plan) Text {
+	return say("").emoji(emojiRunning).say(" %s", orElse(plan.Progress, "asking the API server"))
 }
 
 // fullDiff is every write with its diff; long reports whether the card shows

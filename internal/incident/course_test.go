@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -168,6 +169,9 @@ func TestTwoIncidentsOfOneTarget(t *testing.T) {
 	next := d.get(second).Plans[0]
 	d.cluster.gate = make(chan struct{})
 	d.must(d.UndoPlan(ctx, first, bob, plan.Number))
+	for d.get(first).State != incident.Applying {
+		time.Sleep(time.Millisecond)
+	}
 	d.refused(d.ApplyPlan(ctx, second, bob, consentTo(next)), first+" is being applied to shop/queue")
 	d.refused(d.MakePlan(ctx, second, ada, "broken", nil), first+" is being applied to shop/queue")
 	close(d.cluster.gate)

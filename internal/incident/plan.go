@@ -34,56 +34,11 @@ func (s *Service) MakePlan(ctx context.Context, id string, actor Actor, ref stri
 	if err != nil {
 		return err
 	}
-	s.begun.Lock()
-	defer s.begun.Unlock()
-	if err := s.alone(ctx, id); err != nil {
-		return err
-	}
-	number := 0
-	var at time.Time
-	_, err = s.change(ctx, id, func(inc *Incident) error {
-		number = 0 // the store may ask again
-		if err := planable(*inc); err != nil {
-			return err
-		}
-		plan := Plan{Number: len(inc.Plans) + 1, State: Preparing, Fix: ref, Action: fix.Action, Inputs: proposal.Inputs,
-			Changes: proposal.Changes, Debt: fix.Debt, By: actor, MadeAt: s.Now(), Holds: Untold()}
-		number, at = plan.Number, plan.MadeAt
-		s.replacePlans(inc, fmt.Sprintf("plan %d", number))
-		inc.Plans = append(inc.Plans, plan)
-		return nil
+	return s.prepareAlone(ctx, id, func(inc *Incident) (Plan, error) {
+		return Plan{Fix: ref, Action: fix.Action, Inputs: proposal.Inputs, Changes: proposal.Changes, Debt: fix.Debt, By: actor}, planable(*inc)
+	}, func(ctx context.Context, number int, prepared Prepared, failure error) error {
+		return s.endPreparing(ctx, id, number, failure, func(inc *Incident, plan *Plan) { s.propound(inc, plan, prepared, proposal) })
 	})
-	var doubt *unstored
-	if errors.As(err, &doubt) && number > 0 {
-		s.start(id, func(ctx context.Context) error { return s.dropPreparing(ctx, id, number, at) })
-	}
-	if err != nil {
-		return err
-	}
-	s.start(id, func(ctx context.Context) error { return s.preparePlan(ctx, inc, number, proposal) })
-	s.replaceElsewhere(ctx, inc, number)
-	return nil
-}
-
-// dropPreparing ends a plan that may be stored as being prepared, although whoever
-// asked was told that it is not: nobody prepares it.
-func (s *Service) dropPreparing(ctx context.Context, id string, number int, at time.Time) error {
-	err := s.insist(ctx, id, func() error {
-		_, err := s.change(ctx, id, func(inc *Incident) error {
-			plan := inc.Plan(number)
-			if plan == nil || plan.State != Preparing || !plan.MadeAt.Equal(at) {
-				return errNothing // it was not stored
-			}
-			plan.State, plan.EndedAt, plan.Trouble = Failed, s.Now(), "Nothing was changed: the store did not answer when it was asked for. Make a new plan."
-			s.note(inc, plan.By, "plan %d could not be made: %s", number, plan.Trouble)
-			return nil
-		})
-		return err
-	})
-	if errors.Is(err, errNothing) {
-		return nil
-	}
-	return err
 }
 
 // Inputs gives what people may edit before a plan of that fix is made, with
@@ -132,67 +87,6 @@ func planable(inc Incident) error {
 		return refuse("%s is closed. Type diagnose to begin a new one.", inc.ID)
 	}
 	return nil
-}
-
-// preparePlan asks the cluster and stores what the plan will write. A plan
-// that could not be prepared is kept, so that people see why.
-func (s *Service) preparePlan(ctx context.Context, inc Incident, number int, proposal runbook.Proposal) error {
-	limited, cancel := context.WithTimeout(ctx, s.Limits.Prepare)
-	defer cancel()
-	prepared, failure := s.Cluster.Prepare(limited, Wanted{Target: inc.Target, Changes: proposal.Changes, Name: planName(inc.ID, number),
-		Progress: func(says string) { s.tellPlan(ctx, inc.ID, number, says) }})
-	err := s.insist(ctx, inc.ID, func() error { return s.endPreparing(ctx, inc.ID, number, proposal, prepared, failure) })
-	var refusal *Refusal
-	if errors.As(failure, &refusal) {
-		failure = refusal.Err
-	}
-	return errors.Join(failure, err)
-}
-
-// endPreparing records what the cluster has said of a plan.
-func (s *Service) endPreparing(ctx context.Context, id string, number int, proposal runbook.Proposal, prepared Prepared, failure error) error {
-	_, err := s.change(ctx, id, func(inc *Incident) error {
-		plan := inc.Plan(number)
-		if plan.State != Preparing {
-			return nil // replaced by another one while the cluster was asked
-		}
-		plan.Progress, plan.MadeAt = "", s.Now()
-		if failure != nil {
-			plan.State, plan.EndedAt, plan.Trouble = Failed, s.Now(), "Nothing was changed: "+sentence(failure)
-			s.note(inc, plan.By, "plan %d could not be made: %s", number, plan.Trouble)
-			return nil
-		}
-		plan.fill(prepared, proposal)
-		plan.Second = s.Second.needs(*plan)
-		plan.State, plan.Until = Proposed, s.Now().Add(s.Limits.PlanValid)
-		plan.Digest = Digest(inc.Target, *plan)
-		s.note(inc, plan.By, "made plan %d: %s", number, plan.Action)
-		return nil
-	})
-	return err
-}
-
-// fill takes over what the cluster said.
-func (p *Plan) fill(prepared Prepared, proposal runbook.Proposal) {
-	p.Writes, p.Holds = prepared.Writes, prepared.Holds
-	p.Warnings = append(append([]string(nil), proposal.Warnings...), prepared.Warnings...)
-	p.Cautions = append(append([]string(nil), proposal.Cautions...), prepared.Cautions...)
-}
-
-// planName names a plan so that objects of the cluster can be named after it.
-func planName(id string, number int) string {
-	return fmt.Sprintf("%s-%d", strings.ToLower(id), number)
-}
-
-// tellPlan shows the newest word of a plan that is being prepared.
-func (s *Service) tellPlan(ctx context.Context, id string, number int, says string) {
-	_, err := s.change(ctx, id, func(inc *Incident) error {
-		inc.Plan(number).Progress = says
-		return nil
-	})
-	if err != nil {
-		s.Log.Warn("progress not stored", "incident", id, "err", err)
-	}
 }
 
 // replacePlans cancels what was proposed before: there are no two plans on one target.

@@ -373,7 +373,12 @@ func TestUndoIsRefusedAfterSomebodyElsesChange(t *testing.T) {
 	d.cluster.mu.Lock()
 	d.cluster.writes = 9 // somebody else wrote
 	d.cluster.mu.Unlock()
-	d.refused(d.UndoPlan(context.Background(), id, bob, plan.Number), "changed by somebody after plan 1")
+	d.must(d.UndoPlan(context.Background(), id, bob, plan.Number))
+	d.Wait()
+	inc := d.get(id)
+	if undo := inc.Plans[1]; undo.State != incident.Drifted || !strings.Contains(undo.Trouble, "Nothing was changed: queue was changed by somebody after plan 1.") || d.cluster.writes != 9 || inc.Plans[0].State != incident.Applied {
+		t.Errorf("the undo is %s: %q, %d writes", undo.State, undo.Trouble, d.cluster.writes)
+	}
 }
 
 func TestWalking(t *testing.T) {

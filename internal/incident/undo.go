@@ -2,53 +2,69 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"redis-session-bot/internal/runbook"
 )
 
-// UndoPlan puts back what a plan has written. It is refused when somebody has
-// changed one of the objects since. An undo that loses data is only proposed:
-// it is applied like any other plan that does.
+// UndoPlan puts back what a plan has written: the undo is prepared like a plan,
+// and applied at once, since whoever asks for it confirms it. It is not applied
+// where somebody has changed one of the objects since. An undo that loses data is
+// only proposed: it is applied like any other plan that does.
 func (s *Service) UndoPlan(ctx context.Context, id string, actor Actor, number int) error {
 	if err := s.allow(ctx, actor, Approver); err != nil {
 		return err
 	}
-	inc, err := s.Store.Get(ctx, id)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", id, err)
-	}
-	changes, err := undoOf(&inc, number)
-	if err != nil {
-		return err
-	}
-	limited, cancel := context.WithTimeout(ctx, s.Limits.Prepare)
-	defer cancel()
-	prepared, err := s.Cluster.Prepare(limited, Wanted{Target: inc.Target, Changes: changes, Name: planName(id, len(inc.Plans)+1), Progress: func(string) {}})
-	if err != nil {
-		return &Refusal{Says: "The undo cannot be prepared: " + whole(sentence(err)) + " Nothing was changed.", Err: err}
-	}
-	if err := sinceThen(*inc.Plan(number), prepared); err != nil {
-		return err
-	}
-	return s.beginAlone(ctx, id, actor, func(inc *Incident) (*Plan, error) {
-		if _, err := undoOf(inc, number); err != nil {
-			return nil, err
+	return s.prepareAlone(ctx, id, func(inc *Incident) (Plan, error) {
+		changes, err := undoOf(inc, number)
+		if err != nil {
+			return Plan{}, err
 		}
-		plan := Plan{Number: len(inc.Plans) + 1, State: Proposed, By: actor, Fix: inc.Plan(number).Fix, Undoes: number,
-			Action: fmt.Sprintf("undo plan %d", number), Changes: changes, MadeAt: s.Now()}
-		plan.fill(prepared, runbook.Proposal{})
-		plan.Second = s.Second.needs(plan)
-		plan.Digest, plan.Until = Digest(inc.Target, plan), s.Now().Add(s.Limits.PlanValid)
-		s.replacePlans(inc, fmt.Sprintf("plan %d", plan.Number))
-		inc.Plans = append(inc.Plans, plan)
-		if plan.Loses() || plan.Second {
-			s.note(inc, actor, "made plan %d: %s", plan.Number, plan.Action)
-			return nil, nil
+		for _, other := range inc.Plans {
+			if other.Undoes == number && other.State == Preparing {
+				return Plan{}, refuse("Plan %d puts plan %d back already: it is being prepared. Progress is in the thread.", other.Number, number)
+			}
 		}
-		s.note(inc, actor, "undoes plan %d", number)
-		return inc.Plan(plan.Number), nil
+		return Plan{Fix: inc.Plan(number).Fix, Undoes: number, Action: fmt.Sprintf("undo plan %d", number), Changes: changes, By: actor}, nil
+	}, func(ctx context.Context, undo int, prepared Prepared, failure error) error {
+		return s.endPreparingUndo(ctx, id, actor, undo, prepared, failure)
 	})
+}
+
+// endPreparingUndo begins an undo that was prepared, or proposes it where it
+// loses data, or keeps why it cannot be.
+func (s *Service) endPreparingUndo(ctx context.Context, id string, actor Actor, number int, prepared Prepared, failure error) error {
+	if failure == nil {
+		err := s.beginAlone(ctx, id, actor, func(inc *Incident) (*Plan, error) {
+			plan := inc.Plan(number)
+			if plan.State != Preparing {
+				return nil, errNothing // cancelled, or replaced by another one
+			}
+			if _, err := undoOf(inc, plan.Undoes); err != nil {
+				return nil, err
+			}
+			if err := sinceThen(*inc.Plan(plan.Undoes), prepared); err != nil {
+				return nil, err
+			}
+			s.propound(inc, plan, prepared, runbook.Proposal{})
+			if plan.Loses() || plan.Second {
+				return nil, nil
+			}
+			s.note(inc, actor, "undoes plan %d", plan.Undoes)
+			return plan, nil
+		})
+		var refusal *Refusal
+		var drift *Drift
+		if errors.Is(err, errNothing) {
+			return nil
+		}
+		if !errors.As(err, &refusal) && !errors.As(err, &drift) {
+			return err
+		}
+		failure = err
+	}
+	return s.endPreparing(ctx, id, number, failure, nil)
 }
 
 // undoOf gives the changes that put a plan back.
@@ -98,7 +114,7 @@ func UndoOf(plan Plan) []runbook.Change {
 
 func written(write Write) bool { return write.Status == Done || write.Status == Broken }
 
-// sinceThen refuses an undo when an object is not as the plan has left it.
+// sinceThen is a *Drift when an object is not as the plan has left it.
 func sinceThen(plan Plan, undo Prepared) error {
 	left := map[Object]string{}
 	for _, then := range plan.Writes {
@@ -110,7 +126,7 @@ func sinceThen(plan Plan, undo Prepared) error {
 	for _, now := range undo.Writes {
 		after, ours := left[now.Object]
 		if now.Verb == Update && ours && !seen[now.Object] && after != now.Base {
-			return refuse("Nothing was changed: %s was changed by somebody after plan %d. Put it back by hand, or make a new plan.", now.Object.Name, plan.Number)
+			return &Drift{Says: fmt.Sprintf("%s was changed by somebody after plan %d. Put it back by hand, or make a new plan", now.Object.Name, plan.Number)}
 		}
 		seen[now.Object] = true
 	}

@@ -21,9 +21,8 @@ import (
 const workers = 16
 
 // answerWithin bounds the work on one request; what takes longer goes on in
-// the incident service. An undo is prepared while its click waits, and may have
-// to read a volume.
-const answerWithin = 6 * time.Minute
+// the incident service.
+const answerWithin = 30 * time.Second
 
 // listen reads what Slack sends until ctx or the connection's life ends, and
 // waits for the work on it. Everything but a filled-in modal is acknowledged
