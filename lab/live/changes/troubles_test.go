@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -221,14 +222,13 @@ func (w *ward) undo(r row, number int, before any) {
 	}
 	since := w.mark(r)
 	errs := both(func(who incident.Actor) error { return w.bot.UndoPlan(ctx, w.id(), who, number) })
+	w.one(errs, fmt.Sprintf("puts plan %d back already", number), "is being applied", "has been undone already")
 	w.bot.Wait()
 	undo := w.last()
-	if undo.State == incident.Proposed { // it loses data: two proposals of it are as good as one
+	if undo.State == incident.Proposed { // it loses data
 		w.gate.Changed()
 		w.must(w.apply(undo, second))
 		w.bot.Wait()
-	} else {
-		w.one(errs, "is being applied", "has been undone already")
 	}
 	if undo = w.last(); undo.State != incident.Applied || undo.Undoes != number || w.number(number).State != incident.Undone {
 		w.T.Fatalf("the undo: plan %s, of plan %d, which is %s: %s", undo.State, undo.Undoes, w.number(number).State, undo.Trouble)
