@@ -47,6 +47,10 @@ verdict and the plan are shown, and nothing can be applied.`,
 // scrapes, each of them 30 seconds at most as they are commonly set.
 const recovery = 2 * time.Minute
 
+// silence is how long a replica may not be heard of before another one takes its
+// work for interrupted: the API server is waited for as long.
+const silence = 30 * time.Second
+
 func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	book, err := loadRunbook(c.Runbook)
 	if err != nil {
@@ -107,6 +111,10 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	app.Handler = telemetry.Handler{Handler: handler, Telemetry: metrics}
 	app.Incidents = incidents
+	shared, others := store.(incident.Watcher)
+	if others {
+		incidents.Limits.Silence = silence
+	}
 	if err := incidents.Recover(ctx); err != nil {
 		return exit{exitUsage, fmt.Errorf("recover: %w", err)}
 	}
@@ -129,8 +137,9 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	var side sync.WaitGroup
 	defer func() { over(); side.Wait() }()
 	side.Go(func() { tidy(beside, c.Store, incidents, store, log) })
-	if shared, ok := store.(incident.Watcher); ok {
+	if others {
 		side.Go(func() { shared.Watch(beside, app.ChangedElsewhere) })
+		side.Go(func() { incidents.Attend(beside) })
 	}
 	log.Info("serving", "version", buildVersion(), "runbook", book.File, "targets", names(targets))
 	return work(ctx, app, incidents, answers, deaf)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
@@ -112,6 +113,7 @@ func service(ctx context.Context, c config.Config, live *k8s.Clusters, book *run
 		Limits:     limits,
 		Log:        log,
 		Now:        time.Now,
+		Replica:    rand.Text(),
 		Background: ctx,
 	}
 }

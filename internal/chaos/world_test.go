@@ -290,7 +290,10 @@ func (r *replica) keep() {
 			r.now = l
 			r.mu.Unlock()
 			w.note("   %s is up", r.name)
+			var beside sync.WaitGroup
+			beside.Go(func() { l.service.Attend(l.ctx) })
 			l.service.KeepTime(l.ctx)
+			beside.Wait()
 		}
 		<-l.ctx.Done()
 		r.mu.Lock()
@@ -338,6 +341,9 @@ func (r *replica) start() *life {
 	log := slog.New(slog.NewTextHandler(writer{w}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	limits := incident.DefaultLimits()
 	limits.Poll = 10 * time.Second
+	if w.file == "" { // no other process can open a file
+		limits.Silence = 2 * time.Minute
+	}
 	pagers := map[string]incident.Pager{}
 	for name, to := range w.pagers {
 		pagers[name] = pager{l, to}
@@ -347,7 +353,7 @@ func (r *replica) start() *life {
 		Kubectl:  func(evidence.Target, evidence.Workload, string) []string { return nil },
 		Announce: l.announce, Changed: func(string) {}, Limits: limits, Second: w.second,
 		Escalation: policy, Pagers: pagers, Alerting: incident.Alerting{Auto: w.seed%3 > 0, ReopenWithin: 30 * time.Minute},
-		Log: log, Now: r.clock, Background: l.ctx,
+		Log: log, Now: r.clock, Background: l.ctx, Replica: fmt.Sprint(r.name, r.born),
 	}
 	l.handler = &commands.Handler{Incidents: l.service, Command: command, Targets: w.targets, Approvers: []string{bob.ID, cy.ID}, Log: log}
 	return l

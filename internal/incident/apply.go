@@ -106,8 +106,9 @@ func (s *Service) alone(ctx context.Context, id string) error {
 // begin marks a plan as being applied by actor.
 func (s *Service) begin(inc *Incident, plan *Plan, actor Actor) {
 	inc.goOn()
-	plan.State, plan.Approved, plan.AppliedAt = Underway, actor, s.Now()
+	plan.State, plan.Approved, plan.AppliedAt, plan.Replica = Underway, actor, s.Now(), s.Replica
 	inc.State, inc.FixedAt = Applying, time.Time{}
+	s.beatsIn(inc)
 }
 
 // applicable decides whether a click on Apply counts, and says why not. It

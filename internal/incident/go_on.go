@@ -127,6 +127,7 @@ func (s *Service) decided(inc *Incident, plan *Plan, actor Actor, shown map[int]
 	case !slices.ContainsFunc(plan.Writes, written):
 		plan.Trouble, inc.State = "Nothing was changed: the write has not arrived. Make a new plan.", Walking
 	case !slices.ContainsFunc(plan.Writes, func(w Write) bool { return w.Status != Done }):
-		plan.State, plan.Trouble, inc.State = Underway, "", Applying
+		plan.State, plan.Trouble, plan.Replica, inc.State = Underway, "", s.Replica, Applying
+		s.beatsIn(inc)
 	}
 }

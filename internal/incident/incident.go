@@ -67,6 +67,11 @@ type Incident struct {
 	Quiet      Quiet             `json:"quiet,omitzero"`
 	SameAs     string            `json:"sameAs,omitempty"` // of the incident that was opened for the same at the same moment, and stays
 
+	// Verifier is the replica that verifies, or did; Beats is when each replica
+	// that works on the incident was last heard of.
+	Verifier string               `json:"verifier,omitempty"`
+	Beats    map[string]time.Time `json:"beats,omitempty"`
+
 	Kept Kept `json:"kept,omitzero"` // the store's last hours, as they are shown
 
 	Asked      []Asked    `json:"asked,omitempty"`   // who wanted the report, the newest wishes
@@ -125,6 +130,7 @@ type Step struct {
 	At       time.Time        `json:"at,omitzero"` // when it began
 	Runs     int              `json:"runs"`
 	By       Actor            `json:"by"`
+	Replica  string           `json:"replica,omitempty"` // that runs it, or ran it
 }
 
 // PlanState is where a plan stands.
@@ -170,6 +176,7 @@ type Plan struct {
 	Trouble   string           `json:"trouble"`           // why it failed, drifted or is unknown, in a sentence
 	HandedBy  Actor            `json:"handedBy,omitzero"` // who asked the approvers to take it, where it stopped
 	HandedAt  time.Time        `json:"handedAt,omitzero"`
+	Replica   string           `json:"replica,omitempty"` // that prepares it or carries it out, or did
 }
 
 // Object names one object of the cluster.

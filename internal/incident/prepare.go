@@ -31,10 +31,11 @@ func (s *Service) prepareAlone(ctx context.Context, id string, choose func(*Inci
 		if err != nil {
 			return err
 		}
-		plan.Number, plan.State, plan.MadeAt, plan.Holds = len(inc.Plans)+1, Preparing, s.Now(), Untold()
+		plan.Number, plan.State, plan.MadeAt, plan.Holds, plan.Replica = len(inc.Plans)+1, Preparing, s.Now(), Untold(), s.Replica
 		number, at = plan.Number, plan.MadeAt
 		s.replacePlans(inc, fmt.Sprintf("plan %d", number))
 		inc.Plans = append(inc.Plans, plan)
+		s.beatsIn(inc)
 		return nil
 	})
 	var doubt *unstored

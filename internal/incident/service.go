@@ -23,6 +23,9 @@ type Limits struct {
 	Settle    time.Duration // a rollout may take
 	Verify    time.Duration // the verification waits for the workload to be well
 	Poll      time.Duration // pause between two verifications
+	// Silence is how long a replica that works on an incident may not be heard of
+	// before another one takes its work for interrupted; 0: there are no others.
+	Silence time.Duration
 	// Recovery is how long after a fix Prometheus has seen the store well, and is
 	// asked again; 0: it is not.
 	Recovery time.Duration
@@ -58,10 +61,15 @@ type Service struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 
+	// Replica names this process among those that share the store; no two have one
+	// name.
+	Replica string
+
 	// Background is the life of what goes on after a method has returned.
 	Background context.Context
 
 	work  sync.WaitGroup
+	hands hands
 	merge sync.Mutex // one step at a time adds to a bundle
 	begun sync.Mutex // one plan at a time is begun, over all incidents
 	clock clock
@@ -74,7 +82,9 @@ func (s *Service) Wait() { s.work.Wait() }
 
 // start runs f in the background, with the incident's ID for the log.
 func (s *Service) start(id string, f func(ctx context.Context) error) {
+	s.hands.on(id)
 	s.work.Go(func() {
+		defer s.hands.off(id)
 		if err := f(s.Background); err != nil && s.Background.Err() == nil {
 			s.Log.Error("incident", "incident", id, "err", err)
 		}
@@ -325,7 +335,8 @@ func (s *Service) Close(ctx context.Context, id string, actor Actor) error {
 
 // Recover puts right what a bot that died has left behind: steps that ran are
 // to be run again, and a write that was on its way is unknown. Nothing is
-// sent again.
+// sent again. Where others share the store, what one of them works on is left to
+// Attend.
 func (s *Service) Recover(ctx context.Context) error {
 	all, err := s.Store.Recent(ctx, time.Time{})
 	if err != nil {
@@ -335,7 +346,10 @@ func (s *Service) Recover(ctx context.Context) error {
 		if !inc.Open() {
 			continue
 		}
-		inc, err := s.change(ctx, inc.ID, func(inc *Incident) error { s.recoverIncident(inc); return nil })
+		inc, err := s.change(ctx, inc.ID, func(inc *Incident) error {
+			s.recoverIncident(inc, func(string) bool { return s.Limits.Silence <= 0 })
+			return nil
+		})
 		if err != nil {
 			return err
 		}
@@ -344,22 +358,24 @@ func (s *Service) Recover(ctx context.Context) error {
 	return nil
 }
 
-// recoverIncident ends what was under way at the moment at which it is found: from
-// then on a person has the time that a plan is valid to go on with it.
-func (s *Service) recoverIncident(inc *Incident) {
+// recoverIncident ends what was under way on the replicas that are gone at the
+// moment at which it is found: from then on a person has the time that a plan is
+// valid to go on with it.
+func (s *Service) recoverIncident(inc *Incident, gone func(replica string) bool) {
 	now := s.Now()
 	for i := range inc.Steps {
-		if inc.Steps[i].Status == Running {
-			inc.Steps[i].Status = Pending
+		if step := &inc.Steps[i]; step.Status == Running && gone(step.Replica) {
+			step.Status = Pending
 		}
 	}
 	for i := range inc.Plans {
 		plan := &inc.Plans[i]
+		if !underWay(*plan) || !gone(plan.Replica) {
+			continue
+		}
 		if plan.State == Preparing {
 			plan.State, plan.EndedAt, plan.Trouble = Failed, now, "The bot was restarted while this plan was prepared. Nothing was changed. Make a new one."
 			s.note(inc, Bot(), "plan %d could not be made: %s", plan.Number, plan.Trouble)
-		}
-		if plan.State != Underway {
 			continue
 		}
 		plan.State, plan.EndedAt, plan.Trouble = Uncertain, now, "The bot was restarted while this plan was applied. Look at what the cluster shows now before you do anything."
@@ -371,7 +387,7 @@ func (s *Service) recoverIncident(inc *Incident) {
 		s.note(inc, Bot(), "plan %d ended: %s", plan.Number, plan.Trouble)
 		inc.State = NotFixed
 	}
-	if inc.State == Verifying {
+	if inc.State == Verifying && gone(inc.Verifier) {
 		inc.State = NotFixed
 	}
 }

@@ -133,8 +133,8 @@ func TestNothingIsDoneForWhoeverWasToldSo(t *testing.T) {
 	})
 }
 
-// TestNobodyWritesOnAPlanThatSomebodyElseHasFound: a replica that starts takes a
-// plan for interrupted. What was on its way is recorded; nothing more is sent.
+// TestNobodyWritesOnAPlanThatSomebodyElseHasFound: somebody who knows of no replica
+// takes a plan for interrupted. What was on its way is recorded; nothing more is sent.
 func TestNobodyWritesOnAPlanThatSomebodyElseHasFound(t *testing.T) {
 	d := newDesk(t)
 	d.cluster.plan = course

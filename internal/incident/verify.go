@@ -18,7 +18,8 @@ func (s *Service) Verify(ctx context.Context, id string, actor Actor) error {
 	var inc Incident
 	err := s.insist(ctx, id, func() (err error) {
 		inc, err = s.change(ctx, id, func(inc *Incident) error {
-			inc.State, inc.Verified = Verifying, nil
+			inc.State, inc.Verified, inc.Verifier = Verifying, nil, s.Replica
+			s.beatsIn(inc)
 			return nil
 		})
 		return err

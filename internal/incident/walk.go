@@ -118,7 +118,7 @@ func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func
 			if step.Status == Running {
 				continue
 			}
-			step.Status, step.At, step.By = Running, at, actor
+			step.Status, step.At, step.By, step.Replica = Running, at, actor, s.Replica
 			step.Runs++
 			steps = append(steps, one)
 		}
@@ -128,6 +128,7 @@ func (s *Service) claim(ctx context.Context, id string, actor Actor, choose func
 		if inc.State == Stopped {
 			inc.State = Walking
 		}
+		s.beatsIn(inc)
 		s.note(inc, actor, "ran %s", titles(inc, steps))
 		return nil
 	})
