@@ -31,6 +31,10 @@ func appliedFile(configMap *corev1.ConfigMap, key string) (string, error) {
 	}
 	file := redisconf.Parse(applied)
 	for _, directive := range file.Directives() {
+		if meant := redisconf.Meant(directive.Name, directive.Args...); meant != "" {
+			return "", refuse("Line %d of what kubectl apply last wrote to %s seems to be misspelt, too: %s, where %s is meant. Correct the line instead.",
+				directive.Line, configMap.Name, directive.Name, meant)
+		}
 		if err := redisconf.Check(directive.Name, strings.Join(directive.Args, " ")); err != nil {
 			return "", refuse("Redis would refuse line %d of what kubectl apply last wrote to %s: %s.", directive.Line, configMap.Name, err)
 		}

@@ -133,6 +133,7 @@ func TestChangesAreRefusedBeforeTheClick(t *testing.T) {
 		"applied without the key":     {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "conf", Annotations: map[string]string{lastApplied: `{"data":{"other":"x"}}`}}, Data: map[string]string{"redis.conf": "a 1\n"}}, changeConfig, `{"applied":true}`, "has no key redis.conf"},
 		"applied, and no JSON":        {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "conf", Annotations: map[string]string{lastApplied: `{"data":`}}, Data: map[string]string{"redis.conf": "a 1\n"}}, changeConfig, `{"applied":true}`, "cannot be read"},
 		"applied is what stands":      {appliedConf("a 1\n", "a 1\n"), changeConfig, `{"applied":true}`, "is what stands there now"},
+		"applied, and misspelt":       {appliedConf("maxmemory-polciy allkeys-lru\n", "a 1\n"), changeConfig, `{"applied":true}`, "maxmemory-polciy, where maxmemory-policy is meant"},
 		"applied, and refused":        {appliedConf("a 1\nmaxmemory 1Gi\n", "a 1\n"), changeConfig, `{"applied":true}`, "Redis would refuse line 2 of what kubectl apply last wrote to conf: maxmemory 1Gi: "},
 		"applied, another password":   {appliedConf("requirepass old\n", "requirepass new\nb 1\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
 		"applied, no password":        {appliedConf("a 1\n", "a 1\nmasterauth new\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},

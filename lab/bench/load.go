@@ -80,7 +80,10 @@ func (b *bench) idle(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(idleAfter):
 		}
-		b.table.add(memory("memory of bot serve", fmt.Sprintf("idle, %.0f s after its start", idleAfter.Seconds()), nowOf(bot.command.Process.Pid), aimIdle))
+		pid := bot.command.Process.Pid
+		idle := memory("memory of bot serve", fmt.Sprintf("idle, %.0f s after its start", idleAfter.Seconds()), nowOf(pid), aimIdle)
+		idle.result += fmt.Sprintf(", of them %.0f MB pages of its program file", float64(memoryOf(pid, "RssFile"))*1024/1e6)
+		b.table.add(idle)
 		return nil
 	})
 }
