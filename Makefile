@@ -21,7 +21,7 @@ RACES = TestStore|TestWatch|TestASecondProcess|While|Under|Two
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help build lab try demo test test-long chaos lint verdicts fixes pictures go set-up bench
+.PHONY: help build lab try demo test test-long chaos lint verdicts fixes pictures release go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -99,6 +99,9 @@ bench: build lab ## time, requests, memory and acknowledgements, measured into d
 	(cd lab && go run ./bench); result=$$?; \
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
+
+release: go ## binaries, image, bills of materials and checksums of the commit, in dist
+	@cd lab && go run ./cmd/release
 
 pictures: build lab set-up ## the pictures of the README, taken from the running bot
 	@bin/lab pictures docs/pictures
