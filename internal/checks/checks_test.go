@@ -69,3 +69,34 @@ func TestWhatIsNotKnownIsNeverWell(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatMayHideTheCauseIsTold: a source that could not be read stands in its
+// step where what it says would matter.
+func TestWhatMayHideTheCauseIsTold(t *testing.T) {
+	for _, test := range []struct {
+		check, field string
+		well         bool // the store is
+		told         bool
+	}{
+		{"pods", "revisions", false, true},
+		{"pods", "nodes", false, true},
+		{"pods", "nodes", true, false},
+		{"pods", "exporters", true, true},
+		{"pods", "exporters", false, false},
+		{"volumes", "classes", false, true},
+		{"volumes", "classes", true, false},
+	} {
+		e := broken()
+		if test.well {
+			e.Pods[0].Ready, e.Claims[0].Phase = true, "Bound"
+		}
+		e.Unknown = map[string]string{test.field: "the bot may not list them"}
+		told := false
+		for _, finding := range checks.Named()[test.check].Read(e).Findings {
+			told = told || finding.Severity == checks.Unknown && finding.Summary == "the bot may not list them"
+		}
+		if told != test.told {
+			t.Errorf("%s without %s, well %t: told %t", test.check, test.field, test.well, told)
+		}
+	}
+}

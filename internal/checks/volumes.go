@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"redis-session-bot/internal/evidence"
@@ -28,6 +29,9 @@ func readVolumes(e evidence.Evidence) Reading {
 	for _, claim := range e.Claims {
 		fmt.Fprintf(&raw, "%s  exists %t  %s  class %s  volume %s  %s\n", claim.Name, claim.Exists, claim.Phase, claim.Class, claim.Volume, evidence.Bytes(claim.Capacity))
 		readClaim(r, e, claim)
+	}
+	if why := e.Unknown["classes"]; why != evidence.NotRead && slices.ContainsFunc(e.Claims, func(c evidence.Claim) bool { return c.Phase != "Bound" }) {
+		r.unknown(e, "classes", e.Target.Workload) // a claim may wait for one
 	}
 	for _, event := range e.Events {
 		if event.Kind == "PersistentVolumeClaim" || event.Reason == "FailedMount" || event.Reason == "FailedAttachVolume" {
