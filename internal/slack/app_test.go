@@ -164,7 +164,7 @@ func (o *office) options() slack.Options {
 	if channels == nil {
 		channels = []string{"inc-*"}
 	}
-	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: cmp.Or(o.api, ready.API), Channels: channels,
+	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: cmp.Or(o.api, ready.API), Channels: channels, Command: "redis-session",
 		Responders: []string{"U_RESPONDER"}, Approvers: []string{"@sre-oncall"}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 }
 

@@ -144,12 +144,14 @@ func (a *App) work(ctx context.Context, event socketmode.Event) {
 	defer cancel()
 	switch payload := event.Data.(type) {
 	case slack.SlashCommand:
+		a.hear(byCommand)
 		a.answer(ctx, request{id: payload.TriggerID, trigger: payload.TriggerID, user: payload.UserID, team: payload.TeamID, channel: payload.ChannelID,
 			channelName: payload.ChannelName, command: strings.TrimPrefix(payload.Command, "/"), text: payload.Text, response: payload.ResponseURL})
 	case slack.InteractionCallback:
 		a.clicked(ctx, payload)
 	case slackevents.EventsAPIEvent:
 		if mention, ok := payload.InnerEvent.Data.(*slackevents.AppMentionEvent); ok && mention.BotID == "" {
+			a.hear(byMention)
 			a.answer(ctx, request{id: mention.Channel + mention.TimeStamp, user: mention.User, team: payload.TeamID,
 				channel: mention.Channel, thread: mention.ThreadTimeStamp, text: afterMention(mention.Text, a.people.self(ctx))})
 		}
@@ -177,6 +179,7 @@ func (a *App) clicked(ctx context.Context, payload slack.InteractionCallback) {
 	if payload.Type != slack.InteractionTypeBlockActions {
 		return
 	}
+	a.hear(byButton)
 	thread := payload.Container.ThreadTs
 	if thread == "" {
 		thread = payload.Message.ThreadTimestamp
