@@ -33,6 +33,7 @@ type handler struct {
 	form    *commands.Form
 	wrong   map[string]string
 	post    *commands.Message
+	takes   []string // what is shown one after the other before the post
 }
 
 func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
@@ -47,6 +48,9 @@ func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
 	}
 	if h.form != nil {
 		return commands.Reply{Form: h.form}
+	}
+	for _, text := range h.takes {
+		r.Meanwhile(commands.View{Summary: text, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: text}}}}})
 	}
 	if h.whisper == "" {
 		return commands.Reply{Post: h.post}

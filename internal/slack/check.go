@@ -17,19 +17,12 @@ import (
 // about is what the findings of this package are about.
 const about = "Slack"
 
-// ErrNoAnswer is in an error of Check that says nothing of the configuration:
+// ErrNoAnswer is in an error of Preflight that says nothing of the configuration:
 // Slack could not be asked, and may answer later.
 var ErrNoAnswer = errors.New("no answer from Slack")
 
-// Check asks Slack whether everything is there that the bot does not start
-// without: tokens, scopes, Socket Mode and channels. Each error is one sentence
-// with the mend.
-func (a *App) Check(ctx context.Context) []error {
-	findings, err := a.Preflight(ctx)
-	return Refusals(findings, err)
-}
-
-// Refusals are why the bot does not start, after what Preflight gave.
+// Refusals are why the bot does not start, after what Preflight gave: tokens,
+// scopes, Socket Mode and channels. Each error is one sentence with the mend.
 func Refusals(findings []preflight.Finding, err error) (wrong []error) {
 	if err != nil {
 		return []error{err}

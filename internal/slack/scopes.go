@@ -17,9 +17,9 @@ type Uses struct {
 // Scope is what the bot's token may do, and why it has to.
 type Scope struct{ Name, Why string }
 
-// needed are the scopes of the bot's token, and what each is for. The manifest,
-// the check and the README are made of it. A page into a channel needs none of
-// its own: it is a message.
+// needed are the scopes of the bot's token, and what each is for. The manifest and
+// the check are made of it. A page into a channel needs none of its own: it is a
+// message.
 var needed = []struct {
 	Scope
 	when func(Uses) bool // nil: always
