@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -201,5 +202,20 @@ func TestCheckExit(t *testing.T) {
 		if got := report(checkExit(preflight.Report{Findings: findings})); got != want {
 			t.Errorf("exit %d, want %d", got, want)
 		}
+	}
+}
+
+// TestWhatIsWrongIsLogged, with its mend; what cannot be told is not.
+func TestWhatIsWrongIsLogged(t *testing.T) {
+	var out bytes.Buffer
+	logFindings(slog.New(slog.NewTextHandler(&out, nil)), []preflight.Finding{{About: "store", What: "store a", Status: preflight.Wrong, Says: "full", Mend: "make room"},
+		{What: "clock", Status: preflight.Unknown, Says: "no answer"}, {What: "interactivity", Status: preflight.Unknown, Minor: true}, {What: "scope commands", Status: preflight.OK}})
+	for _, want := range []string{`level=WARN msg="check: store a" about=store says=full mend="make room"`, `level=INFO msg="check: clock is not known"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if strings.Count(out.String(), "\n") != 2 {
+		t.Errorf("logged:\n%s", out.String())
 	}
 }

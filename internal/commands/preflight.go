@@ -116,7 +116,7 @@ func (f findings) text(short bool) Text {
 			continue
 		}
 		shown++
-		text = text.say("\n").emoji(findingEmoji(one.Status)).say(" %s: %s", one.What, strings.TrimSuffix(one.Says, "."))
+		text = text.say("\n").emoji(findingEmoji(one.Status)).say(" %s", lineOf(one))
 		if one.Mend != "" {
 			text = text.say("\n   → %s", one.Mend)
 		}
@@ -131,6 +131,15 @@ func (f findings) text(short bool) Text {
 		text = text.say("\n").emoji(emojiOK).say(" the other %d", right)
 	}
 	return text
+}
+
+// lineOf says what a finding is of, once.
+func lineOf(f preflight.Finding) string {
+	says := strings.TrimSuffix(f.Says, ".")
+	if strings.HasPrefix(says, f.What) {
+		return says
+	}
+	return f.What + ": " + says
 }
 
 // upper makes the first letter a capital.

@@ -16,6 +16,7 @@ import (
 func found() preflight.Report {
 	return preflight.Report{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Findings: []preflight.Finding{
 		{About: "Slack", What: "SLACK_BOT_TOKEN", Status: preflight.OK, Says: "a bot token (xoxb-…), of @redis-session-bot in Acme"},
+		{About: "Slack", What: "SLACK_APP_TOKEN", Status: preflight.Wrong, Says: "SLACK_APP_TOKEN is not set", Mend: "set it"},
 		{About: "Slack", What: "scope files:write", Status: preflight.Wrong, Says: "the bot token lacks the scope files:write (to attach long output)",
 			Mend: "add it under OAuth & Permissions and install the app again", Vital: true},
 		{About: "Slack", What: "interactivity", Status: preflight.Unknown, Says: "Slack does not tell a bot, and it was not used since the bot was started",
@@ -61,7 +62,7 @@ func TestCheck(t *testing.T) {
 	var meanwhile []string
 	request := commands.Request{Actor: ada, Command: "redis-session", Text: "check", Meanwhile: func(v commands.View) { meanwhile = append(meanwhile, v.Summary) }}
 	reply := h.Handle(t.Context(), request)
-	if reply.Post == nil || !strings.Contains(reply.Post.View.Summary, "3 of 6 are right. 1 to mend. 1 not known") {
+	if reply.Post == nil || !strings.Contains(reply.Post.View.Summary, "3 of 7 are right. 2 to mend. 1 not known") {
 		t.Errorf("%+v", reply)
 	}
 	if len(meanwhile) != 1 || !strings.Contains(meanwhile[0], "1 of 2 answered; waiting for API server.") {

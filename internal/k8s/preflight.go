@@ -102,7 +102,7 @@ func (a *asking) reach(ctx context.Context) ([]preflight.Finding, error) {
 	a.once.Do(func() {
 		const what = "API server"
 		if a.cluster, a.silent = a.clusters.Cluster(a.context); a.silent != nil {
-			a.found = []preflight.Finding{a.finding(what, preflight.Wrong, a.silent.Error(), "set kubeconfig, or the target's context")}
+			a.found = []preflight.Finding{a.finding(what, preflight.Wrong, a.silent.Error(), "name a kubeconfig that has the target's context, or run it where its account is")}
 			return
 		}
 		sent := a.clusters.Now()

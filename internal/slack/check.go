@@ -101,7 +101,7 @@ func (c *checking) silent(what string, err error) {
 func (c *checking) kind(name, value, prefix, other string) bool {
 	switch {
 	case value == "":
-		c.wrong(name, name+" is not set", "it begins with "+prefix)
+		c.wrong(name, name+" is not set", "set it, or name a file that holds it; it begins with "+prefix)
 	case strings.HasPrefix(value, other):
 		c.wrong(name, fmt.Sprintf("%s holds the other token (%s…)", name, other), "swap the two")
 	case !strings.HasPrefix(value, prefix):

@@ -102,7 +102,7 @@ func TestPreflightNamesTheOneSetting(t *testing.T) {
 		starts    bool
 	}{
 		"nothing":               {starts: true},
-		"no bot token":          {spoil: func(o *slack.Options) { o.BotToken = "" }, what: []string{"SLACK_BOT_TOKEN"}, says: "SLACK_BOT_TOKEN is not set: it begins with xoxb-"},
+		"no bot token":          {spoil: func(o *slack.Options) { o.BotToken = "" }, what: []string{"SLACK_BOT_TOKEN"}, says: "SLACK_BOT_TOKEN is not set: set it, or name a file that holds it; it begins with xoxb-"},
 		"tokens swapped":        {spoil: func(o *slack.Options) { o.BotToken, o.AppToken = o.AppToken, o.BotToken }, what: []string{"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"}, says: "swap the two"},
 		"another kind of token": {spoil: func(o *slack.Options) { o.AppToken = "xoxp-1" }, what: []string{"SLACK_APP_TOKEN"}, says: "SLACK_APP_TOKEN does not begin with xapp-"},
 		"a stale bot token":     {spoil: func(o *slack.Options) { o.BotToken = "xoxb-stale" }, what: []string{"SLACK_BOT_TOKEN"}, says: "SLACK_BOT_TOKEN is refused by Slack (invalid_auth): copy it again from the app's settings"},
