@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"redis-session-bot/internal/config"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/page"
+	"redis-session-bot/internal/preflight"
 	"redis-session-bot/internal/slack"
 )
 
@@ -69,12 +71,17 @@ const (
 	checkEvery  = 10 * time.Second
 )
 
-// checkSlack asks Slack whether all that the bot needs is there. answers is
-// false where Slack cannot be asked: the clock of open incidents goes on then.
-func checkSlack(ctx context.Context, app *slack.App) (answers bool, err error) {
+// checkSlack asks Slack whether all that the bot needs is there, and logs what it
+// starts without. answers is false where Slack cannot be asked: the clock of open
+// incidents goes on then.
+func checkSlack(ctx context.Context, app *slack.App, log *slog.Logger) (answers bool, err error) {
 	checking, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
-	for _, wrong := range app.Check(checking) {
+	findings, unanswered := app.Preflight(checking)
+	if unanswered == nil {
+		logFindings(log, slices.DeleteFunc(slices.Clone(findings), func(f preflight.Finding) bool { return f.Vital }))
+	}
+	for _, wrong := range slack.Refusals(findings, unanswered) {
 		if errors.Is(wrong, slack.ErrNoAnswer) {
 			return false, wrong
 		}
@@ -87,7 +94,7 @@ func checkSlack(ctx context.Context, app *slack.App) (answers bool, err error) {
 // the configuration is wrong.
 func awaitSlack(ctx context.Context, app *slack.App, log *slog.Logger) error {
 	for {
-		answers, err := checkSlack(ctx, app)
+		answers, err := checkSlack(ctx, app, log)
 		if answers {
 			return err
 		}

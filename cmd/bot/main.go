@@ -91,7 +91,7 @@ lists them with the fixes.`,
 	}
 	o.flags(cmd.Flags())
 	cmd.PersistentFlags().StringVar(&file, "config", "", "configuration file (default: config.yaml in the working directory, if there)")
-	cmd.AddCommand(serveCommand(&file), diagnoseCommand(&file), fixCommand(&file), verifyCommand(&file), auditCommand(&file), haCommand(&file), rbacCommand(&file), auditLogCommand(&file), reportCommand(&file), timelineCommand(&file), historyCommand(&file), lintCommand())
+	cmd.AddCommand(serveCommand(&file), diagnoseCommand(&file), fixCommand(&file), verifyCommand(&file), auditCommand(&file), haCommand(&file), checkCommand(&file), rbacCommand(&file), manifestCommand(&file), auditLogCommand(&file), reportCommand(&file), timelineCommand(&file), historyCommand(&file), lintCommand())
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/k8s"
+	"redis-session-bot/internal/preflight"
 	"redis-session-bot/internal/slack"
 	"redis-session-bot/internal/store/memory"
 	"redis-session-bot/internal/telemetry"
@@ -68,14 +70,12 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 		targets[0].Name = "recorded"
 	}
 	log := logger(c.Log.Level)
-	app := slack.New(slack.Options{BotToken: c.Slack.BotToken, AppToken: c.Slack.AppToken, APIURL: c.Slack.APIURL,
-		Channels: c.Slack.Channels, Pages: pageChannels(c.Pagers), Responders: c.Roles.Responders, Approvers: c.Roles.Approvers,
-		Log: log, Now: time.Now})
+	app := slack.New(slackOptions(c, book.Command, log))
 	reach, err := pagers(c.Pagers, app)
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	answers, err := checkSlack(ctx, app)
+	answers, err := checkSlack(ctx, app, log)
 	if err != nil && (answers || len(c.Escalation.Levels) == 0) {
 		return exit{exitUsage, err}
 	}
@@ -101,6 +101,10 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	metrics := telemetry.New(buildVersion(), time.Now)
 	metrics.Incidents(incidents)
 	metrics.State("slack_connected", "1 while the bot is connected to Slack.", func() bool { connected, _ := app.State(); return connected })
+	var others []preflight.Question // a record has no cluster, no store, and pages nobody
+	if recorded == nil {
+		others = otherQuestions(c, book, targets, live, maps.Clone(reach), tryOpenStore(c.Store, store))
+	}
 	for name, pager := range reach {
 		incidents.Pagers[name] = telemetry.Pager{Pager: pager, Name: name, Telemetry: metrics}
 	}
@@ -108,6 +112,10 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	handler := &commands.Handler{Incidents: incidents, Command: book.Command, Targets: targets, Approvers: c.Roles.Approvers, Log: log}
 	if recorded == nil {
 		handler.Stores = live
+	}
+	everybody := append([]preflight.Question{slackQuestion(app)}, others...)
+	handler.Preflight = func(ctx context.Context, tell func(preflight.Progress)) preflight.Report {
+		return preflights().Run(ctx, everybody, tell)
 	}
 	app.Handler = telemetry.Handler{Handler: handler, Telemetry: metrics}
 	app.Incidents = incidents
@@ -136,6 +144,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	beside, over := context.WithCancel(ctx)
 	var side sync.WaitGroup
 	defer func() { over(); side.Wait() }()
+	side.Go(func() { logFindings(log, preflights().Run(beside, others, nil).Findings) })
 	side.Go(func() { tidy(beside, c.Store, incidents, store, log) })
 	if others {
 		side.Go(func() { shared.Watch(beside, app.ChangedElsewhere) })

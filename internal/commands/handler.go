@@ -20,6 +20,7 @@ import (
 type Handler struct {
 	Incidents *incident.Service
 	Stores    Stores            // nil: no store can be audited
+	Preflight Preflight         // nil: what the bot needs cannot be checked
 	Command   string            // name of the slash command, without the slash
 	Targets   []evidence.Target // the first is the default
 	Approvers []string          // who may apply a plan, as config names them
@@ -45,7 +46,7 @@ func (h *Handler) verbs() []verb {
 		{"history", "what was before, and what mended it (`history TARGET` for another target)", h.history},
 		{"draft", "a text to edit and post: " + h.draftNames() + " (`draft handover INC-7`)", h.draftWord},
 		{"help", "this text", h.help},
-	}, h.storeVerbs()...)
+	}, append(h.storeVerbs(), h.checkVerbs()...)...)
 }
 
 // Handle answers one request. What a request sets going shows in the

@@ -113,3 +113,15 @@ func (h *Handler) debts(text Text, all []incident.Incident) (Text, []Button) {
 	}
 	return text, undo
 }
+
+// UsageHint is what a chat shows beside a runbook's command while it is typed.
+func UsageHint(book *runbook.Runbook) string {
+	words := []string{"diagnose [target]", "status", "report", "check"}
+	if book.Audit != "" {
+		words = append(words, "audit")
+	}
+	for _, fix := range book.Measures {
+		words = append(words, Verb(fix.Ref, book.Measures))
+	}
+	return strings.Join(append(words, "help"), " | ")
+}

@@ -20,6 +20,9 @@ type Request struct {
 	Answers  map[string]string // of a Form, by input; nil for anything else
 	Incident string            // incident of the thread or message that it came from, where known
 	Dedup    string            // identifies the request itself: a repeat carries the same
+	// Meanwhile shows where it was asked what is underway, until the Post of the
+	// Reply takes its place; nil shows nothing.
+	Meanwhile func(View)
 }
 
 // Reply is the direct answer; what changes in an incident shows by itself.

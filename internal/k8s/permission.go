@@ -120,11 +120,15 @@ func (c *Cluster) mayWrite(ctx context.Context, target evidence.Target, writes [
 
 // lackingSentence says what may not be done, and the rules to add.
 func lackingSentence(target evidence.Target, missing []permission) string {
-	role := "Role in " + target.Namespace
+	return fmt.Sprintf("The bot may not %s. Add to its %s: %s.", lackingWords(missing), roleOf(target.Namespace, missing), rulesOf(missing))
+}
+
+// roleOf names the role that has to grant what is missing.
+func roleOf(namespace string, missing []permission) string {
 	if !slices.ContainsFunc(missing, func(one permission) bool { return !one.cluster }) {
-		role = "ClusterRole"
+		return "ClusterRole"
 	}
-	return fmt.Sprintf("The bot may not %s. Add to its %s: %s.", lackingWords(missing), role, rulesOf(missing))
+	return "Role in " + namespace
 }
 
 // may asks by a SelfSubjectAccessReview, which everybody who is logged in may.

@@ -27,49 +27,27 @@ type Account struct {
 // manifests: a Role and its RoleBinding in each target's namespace, and a
 // ClusterRole for what belongs to none. Each rule says by a comment what needs it.
 func RBAC(book *runbook.Runbook, targets []evidence.Target, account Account, extra Extra) ([]byte, error) {
+	granted := grantsFor(book, targets, account.Store, extra)
 	var all []any
-	var whole []grounds
-	inNamespace := map[string][]grounds{}
-	var namespaces []string
-	for _, target := range targets {
-		if !slices.Contains(namespaces, target.Namespace) {
-			namespaces = append(namespaces, target.Namespace)
-		}
-		for _, one := range append(groundsOf(book, target), extra.grounds(book)...) {
-			if one.cluster {
-				whole = append(whole, one)
-			} else {
-				inNamespace[target.Namespace] = append(inNamespace[target.Namespace], one)
-			}
-		}
-	}
-	if account.Store != "" {
-		if !slices.Contains(namespaces, account.Store) {
-			namespaces = append(namespaces, account.Store)
-		}
-		for _, one := range keepsIncidents() {
-			inNamespace[account.Store] = append(inNamespace[account.Store], grounds{one, "store"})
-		}
-	}
 	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: account.Namespace, Name: account.Name}}
 	meta := func(namespace string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: namespace, Name: account.Name, Labels: map[string]string{labelManagedBy: fieldManager}}
 	}
-	for _, namespace := range namespaces {
-		all = append(all, rbacv1.Role{TypeMeta: typeMeta("Role"), ObjectMeta: meta(namespace), Rules: rulesFor(inNamespace[namespace])},
+	for _, namespace := range granted.namespaces {
+		all = append(all, rbacv1.Role{TypeMeta: typeMeta("Role"), ObjectMeta: meta(namespace), Rules: rulesFor(granted.in[namespace])},
 			rbacv1.RoleBinding{TypeMeta: typeMeta("RoleBinding"), ObjectMeta: meta(namespace), Subjects: subjects,
 				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: account.Name}})
 	}
-	if len(whole) > 0 {
+	if len(granted.whole) > 0 {
 		everywhere := meta("")
 		everywhere.Name = account.Namespace + ":" + account.Name
-		all = append(all, rbacv1.ClusterRole{TypeMeta: typeMeta("ClusterRole"), ObjectMeta: everywhere, Rules: rulesFor(whole)},
+		all = append(all, rbacv1.ClusterRole{TypeMeta: typeMeta("ClusterRole"), ObjectMeta: everywhere, Rules: rulesFor(granted.whole)},
 			rbacv1.ClusterRoleBinding{TypeMeta: typeMeta("ClusterRoleBinding"), ObjectMeta: everywhere, Subjects: subjects,
 				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: everywhere.Name}})
 	}
 	var out bytes.Buffer
 	for _, one := range all {
-		text, err := withReasons(one, slices.Concat(inNamespace[namespaceOf(one)], whole))
+		text, err := withReasons(one, slices.Concat(granted.in[namespaceOf(one)], granted.whole))
 		if err != nil {
 			return nil, err
 		}
@@ -77,6 +55,41 @@ func RBAC(book *runbook.Runbook, targets []evidence.Target, account Account, ext
 		out.Write(text)
 	}
 	return out.Bytes(), nil
+}
+
+// grants are what the Roles grant: in each namespace, and what belongs to none.
+type grants struct {
+	namespaces []string // in order
+	in         map[string][]grounds
+	whole      []grounds
+}
+
+// grantsFor is the least for these targets and this runbook, and for a store of
+// incidents in a namespace; "" for none.
+func grantsFor(book *runbook.Runbook, targets []evidence.Target, store string, extra Extra) grants {
+	g := grants{in: map[string][]grounds{}}
+	add := func(namespace string) {
+		if !slices.Contains(g.namespaces, namespace) {
+			g.namespaces = append(g.namespaces, namespace)
+		}
+	}
+	for _, target := range targets {
+		add(target.Namespace)
+		for _, one := range append(groundsOf(book, target), extra.grounds(book)...) {
+			if one.cluster {
+				g.whole = append(g.whole, one)
+			} else {
+				g.in[target.Namespace] = append(g.in[target.Namespace], one)
+			}
+		}
+	}
+	if store != "" {
+		add(store)
+		for _, one := range keepsIncidents() {
+			g.in[store] = append(g.in[store], grounds{one, "store"})
+		}
+	}
+	return g
 }
 
 func typeMeta(kind string) metav1.TypeMeta {

@@ -49,6 +49,8 @@ type Options struct {
 	APIURL     string // of the Web API, with its trailing slash; empty: Slack's own
 	Channels   []string
 	Pages      []string // channels where people are called; names or IDs
+	Called     []string // who is called there, besides those with a role
+	Command    string   // name of the slash command, without the slash
 	Responders []string
 	Approvers  []string
 	Log        *slog.Logger
@@ -75,11 +77,12 @@ type App struct {
 	why       string    // why not
 	trouble   string    // why Slack ended the last connection, where a person has to mend it
 	since     time.Time // when the connection stood
+	heard     heard
 }
 
 // New makes an App. It sends nothing.
 func New(options Options) *App {
-	a := &App{options: options, scopes: &scopes{}, seen: newMemory(options.Now), submissions: &submissions{known: map[string]*submission{}}, why: "not started yet"}
+	a := &App{options: options, scopes: &scopes{now: options.Now}, seen: newMemory(options.Now), submissions: &submissions{known: map[string]*submission{}}, why: "not started yet"}
 	client := &http.Client{Transport: newPacer(http.DefaultTransport, options.Now)}
 	settings := []slack.Option{slack.OptionAppLevelToken(options.AppToken), slack.OptionHTTPClient(client), slack.OptionOnResponseHeaders(a.scopes.note)}
 	if options.APIURL != "" {
@@ -108,6 +111,14 @@ func (a *App) State() (connected bool, why string) {
 		return false, a.trouble
 	}
 	return a.connected, a.why
+}
+
+// ended reports whether Slack ends every connection, for a reason that will not
+// pass by itself.
+func (a *App) ended() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.trouble != ""
 }
 
 // left notes why Slack ended a connection.

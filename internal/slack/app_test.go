@@ -33,6 +33,7 @@ type handler struct {
 	form    *commands.Form
 	wrong   map[string]string
 	post    *commands.Message
+	takes   []string // what is shown one after the other before the post
 }
 
 func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
@@ -47,6 +48,9 @@ func (h *handler) Handle(_ context.Context, r commands.Request) commands.Reply {
 	}
 	if h.form != nil {
 		return commands.Reply{Form: h.form}
+	}
+	for _, text := range h.takes {
+		r.Meanwhile(commands.View{Summary: text, Parts: []commands.Part{commands.Paragraph{Text: commands.Text{{Text: text}}}}})
 	}
 	if h.whisper == "" {
 		return commands.Reply{Post: h.post}
@@ -164,7 +168,7 @@ func (o *office) options() slack.Options {
 	if channels == nil {
 		channels = []string{"inc-*"}
 	}
-	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: cmp.Or(o.api, ready.API), Channels: channels,
+	return slack.Options{BotToken: ready.BotToken, AppToken: ready.AppToken, APIURL: cmp.Or(o.api, ready.API), Channels: channels, Command: "redis-session",
 		Responders: []string{"U_RESPONDER"}, Approvers: []string{"@sre-oncall"}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 }
 

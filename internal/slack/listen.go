@@ -144,12 +144,14 @@ func (a *App) work(ctx context.Context, event socketmode.Event) {
 	defer cancel()
 	switch payload := event.Data.(type) {
 	case slack.SlashCommand:
+		a.hear(byCommand)
 		a.answer(ctx, request{id: payload.TriggerID, trigger: payload.TriggerID, user: payload.UserID, team: payload.TeamID, channel: payload.ChannelID,
 			channelName: payload.ChannelName, command: strings.TrimPrefix(payload.Command, "/"), text: payload.Text, response: payload.ResponseURL})
 	case slack.InteractionCallback:
 		a.clicked(ctx, payload)
 	case slackevents.EventsAPIEvent:
 		if mention, ok := payload.InnerEvent.Data.(*slackevents.AppMentionEvent); ok && mention.BotID == "" {
+			a.hear(byMention)
 			a.answer(ctx, request{id: mention.Channel + mention.TimeStamp, user: mention.User, team: payload.TeamID,
 				channel: mention.Channel, thread: mention.ThreadTimeStamp, text: afterMention(mention.Text, a.people.self(ctx))})
 		}
@@ -177,6 +179,7 @@ func (a *App) clicked(ctx context.Context, payload slack.InteractionCallback) {
 	if payload.Type != slack.InteractionTypeBlockActions {
 		return
 	}
+	a.hear(byButton)
 	thread := payload.Container.ThreadTs
 	if thread == "" {
 		thread = payload.Message.ThreadTimestamp
@@ -204,11 +207,12 @@ func (a *App) answer(ctx context.Context, r request) {
 	if !a.seen.first(r.id) {
 		return
 	}
-	a.deliver(ctx, r, a.reply(ctx, r))
+	post := &answerPost{app: a, r: r}
+	a.deliver(ctx, post, a.reply(ctx, r, post))
 }
 
 // reply lets the handler answer, in a channel where it may.
-func (a *App) reply(ctx context.Context, r request) commands.Reply {
+func (a *App) reply(ctx context.Context, r request, post *answerPost) commands.Reply {
 	if says := a.channels.refusal(ctx, r.channel, r.channelName); says != "" {
 		refused := plainView(says)
 		return commands.Reply{Whisper: &refused}
@@ -218,16 +222,18 @@ func (a *App) reply(ctx context.Context, r request) commands.Reply {
 		actor.Team = own.team
 	}
 	return a.Handler.Handle(ctx, commands.Request{Actor: actor, Zone: a.people.zone(ctx, r.user), Place: incident.Place{Channel: r.channel}, Thread: r.thread,
-		Command: r.command, Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Answers: r.answers, Incident: a.incidentAt(ctx, r), Dedup: r.id})
+		Command: r.command, Text: strings.TrimSpace(r.text), Action: r.action, Value: r.value, Answers: r.answers, Incident: a.incidentAt(ctx, r), Dedup: r.id,
+		Meanwhile: func(view commands.View) { post.meanwhile(ctx, view) }})
 }
 
 // deliver brings the person what the handler answers.
-func (a *App) deliver(ctx context.Context, r request, reply commands.Reply) {
+func (a *App) deliver(ctx context.Context, post *answerPost, reply commands.Reply) {
+	r := post.r
 	if reply.Form != nil {
 		a.ask(ctx, r, *reply.Form)
 	}
 	if reply.Post != nil {
-		a.publish(ctx, r, *reply.Post)
+		a.publish(ctx, post, *reply.Post)
 	}
 	if reply.Whisper != nil {
 		a.whisper(ctx, r, *reply.Whisper)

@@ -162,12 +162,13 @@ func (a *App) submitted(ctx context.Context, one *submission, payload slack.Inte
 	}
 	r := request{user: payload.User.ID, team: payload.User.TeamID, channel: from.Channel, channelName: from.Name, thread: from.Thread,
 		message: from.Message, action: payload.View.CallbackID, value: from.Value, answers: answersOf(payload.View)}
-	reply := a.reply(ctx, r)
+	post := &answerPost{app: a, r: r}
+	reply := a.reply(ctx, r, post)
 	one.wrong = wrongBlocks(payload.View, reply.Wrong)
 	if one.state.CompareAndSwap(submissionOpen, submissionAnswered) {
 		reply.Wrong = nil
 	}
-	a.deliver(ctx, r, reply)
+	a.deliver(ctx, post, reply)
 }
 
 // answersOf reads what was filled in, by input.

@@ -134,7 +134,7 @@ func TestCheckOfTheChannelsOfPages(t *testing.T) {
 	o := open(t, slacktest.Options{})
 	options := o.options()
 	options.Channels, options.Pages = []string{"inc-redis"}, []string{"sre-escalations", "C_SRE", "nowhere"}
-	wrong := slack.New(options).Check(t.Context())
+	wrong := slack.Refusals(slack.New(options).Preflight(t.Context()))
 	if err := errors.Join(wrong...); len(wrong) != 1 || !strings.Contains(err.Error(), "there is no channel nowhere") {
 		t.Errorf("%v", err)
 	}
@@ -150,7 +150,7 @@ func TestNoAnswerAtStart(t *testing.T) {
 		}
 		options := o.options()
 		options.Channels = []string{"inc-redis"}
-		if wrong := slack.New(options).Check(t.Context()); len(wrong) != 1 || !errors.Is(wrong[0], slack.ErrNoAnswer) {
+		if wrong := slack.Refusals(slack.New(options).Preflight(t.Context())); len(wrong) != 1 || !errors.Is(wrong[0], slack.ErrNoAnswer) {
 			t.Errorf("%+v: %v", fault, wrong)
 		}
 	}

@@ -236,6 +236,9 @@ func (p *people) isIn(ctx context.Context, user string, list []string) (bool, er
 	return false, unknown
 }
 
+// errNoGroup begins the sentence on a group that Slack does not know.
+var errNoGroup = errors.New("there is no user group")
+
 // members lists a group by its ID or handle, with or without its @.
 func (p *people) members(ctx context.Context, group string) ([]string, error) {
 	if !isID(group, "S") {
@@ -246,7 +249,7 @@ func (p *people) members(ctx context.Context, group string) ([]string, error) {
 		}
 		known := false
 		if group, known = ids[handle]; !known {
-			return nil, fmt.Errorf("there is no user group @%s", handle)
+			return nil, fmt.Errorf("%w @%s", errNoGroup, handle)
 		}
 	}
 	p.mu.Lock()

@@ -46,7 +46,7 @@ func TestRoles(t *testing.T) {
 			options := o.options()
 			options.Responders, options.Approvers = test.responders, test.approvers
 			app := slack.New(options)
-			for _, wrong := range app.Check(t.Context()) {
+			for _, wrong := range slack.Refusals(app.Preflight(t.Context())) {
 				t.Fatalf("check: %v", wrong)
 			}
 			err := app.Roles().Allows(context.Background(), incident.Actor{ID: test.user, Team: slacktest.TeamID}, test.role)

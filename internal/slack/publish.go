@@ -2,27 +2,58 @@ package slack
 
 import (
 	"context"
+	"sync"
 
 	"github.com/slack-go/slack"
 
 	"redis-session-bot/internal/commands"
 )
 
+// answerPost is the message that answers one request: what is underway, and then
+// what came of it.
+type answerPost struct {
+	app *App
+	r   request
+
+	mu sync.Mutex
+	ts string // "" while nothing was posted
+}
+
+// meanwhile shows what is underway. Where Slack does not take it, the end is
+// shown all the same.
+func (p *answerPost) meanwhile(ctx context.Context, view commands.View) {
+	if err := p.show(ctx, view); err != nil {
+		p.app.options.Log.Debug("show what is underway", "actor", p.r.user, "channel", p.r.channel, "err", p.app.withoutTokens(err))
+	}
+}
+
+// show posts a View, or puts it in the place of what was posted before.
+func (p *answerPost) show(ctx context.Context, view commands.View) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	blocks, text := Blocks(p.app.people.identified(ctx, view))
+	options := content(blocks, text)
+	if p.ts != "" {
+		_, _, _, err := p.app.api.UpdateMessageContext(ctx, p.r.channel, p.ts, options...)
+		return err
+	}
+	if p.r.thread != "" {
+		options = append(options, slack.MsgOptionTS(p.r.thread))
+	}
+	if err := p.app.showing.postLimit(p.r.channel).Wait(ctx); err != nil {
+		return err
+	}
+	_, ts, err := p.app.api.PostMessageContext(ctx, p.r.channel, options...)
+	p.ts = ts
+	return err
+}
+
 // publish posts what somebody asked for where they asked, and its files below
 // it. Nothing keeps it equal to anything later. It is posted once: where Slack's
 // answer is lost, the person looks and asks again.
-func (a *App) publish(ctx context.Context, r request, message commands.Message) {
-	blocks, text := Blocks(a.people.identified(ctx, message.View))
-	options := content(blocks, text)
-	if r.thread != "" {
-		options = append(options, slack.MsgOptionTS(r.thread))
-	}
-	root, err := r.thread, a.showing.postLimit(r.channel).Wait(ctx)
-	if err == nil {
-		var ts string
-		_, ts, err = a.api.PostMessageContext(ctx, r.channel, options...)
-		root = orElse(root, ts)
-	}
+func (a *App) publish(ctx context.Context, p *answerPost, message commands.Message) {
+	r, err := p.r, p.show(ctx, message.View)
+	root := orElse(r.thread, p.ts)
 	if err != nil {
 		a.whisper(ctx, r, message.View) // where the bot is not in the channel, the person reads it all the same
 	} else {

@@ -85,3 +85,18 @@ func TestAFileThatSlackRefusesIsTold(t *testing.T) {
 		t.Error("the answer itself is not there")
 	}
 }
+
+// TestWhatTakesAWhileIsOneMessage: how far it is stands where the answer will.
+func TestWhatTakesAWhileIsOneMessage(t *testing.T) {
+	o := open(t, slacktest.Options{})
+	o.handler.post, o.handler.takes = asked(), []string{"1 of 3", "2 of 3"}
+	o.run()
+	o.command("U_RESPONDER", "C_INC", "check")
+	o.until("the answer", func() bool { return strings.Contains(o.text("U_MEMBER", ""), "an answer for all") })
+	o.until("the file is below it", func() bool {
+		return strings.Contains(o.text("U_MEMBER", o.tsOf("U_MEMBER", "an answer")), "answer.yaml")
+	})
+	if seen := o.text("U_MEMBER", ""); strings.Contains(seen, "of 3") {
+		t.Errorf("it is there still: %s", seen)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"redis-session-bot/internal/audit"
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/preflight"
 	"redis-session-bot/internal/runbook"
 )
 
@@ -95,6 +96,31 @@ func AuditJSON(out io.Writer, r audit.Report) error {
 	printed := report{Target: r.Target.String(), At: r.At, OK: r.OK()}
 	for _, p := range r.Points {
 		printed.Points = append(printed.Points, point{p.ID, p.Title, p.Status, p.Says, p.Do, strs(p.Proof)})
+	}
+	return write(out, printed)
+}
+
+// checked is the one object that `bot check -o json` prints.
+type checked struct {
+	At       time.Time `json:"at"`
+	OK       bool      `json:"ok"`
+	Findings []stand   `json:"findings"`
+}
+
+type stand struct {
+	About  string           `json:"about"`
+	What   string           `json:"what"`
+	Status preflight.Status `json:"status"`
+	Says   string           `json:"says"`
+	Mend   string           `json:"mend"`
+	Minor  bool             `json:"minor"`
+}
+
+// CheckJSON writes a report of what must be true as one object.
+func CheckJSON(out io.Writer, r preflight.Report) error {
+	printed := checked{At: r.At, OK: r.OK(), Findings: []stand{}}
+	for _, f := range r.Findings {
+		printed.Findings = append(printed.Findings, stand{f.About, f.What, f.Status, f.Says, f.Mend, f.Minor})
 	}
 	return write(out, printed)
 }

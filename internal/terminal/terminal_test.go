@@ -11,6 +11,7 @@ import (
 	"redis-session-bot/internal/checks"
 	"redis-session-bot/internal/commands"
 	"redis-session-bot/internal/evidence"
+	"redis-session-bot/internal/preflight"
 	"redis-session-bot/internal/terminal"
 )
 
@@ -88,6 +89,33 @@ func TestAuditJSON(t *testing.T) {
       "says": "0 of <2>",
       "do": "Create one.",
       "proof": []
+    }
+  ]
+}
+`
+	if out.String() != want {
+		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestCheckJSON(t *testing.T) {
+	var out strings.Builder
+	report := preflight.Report{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Findings: []preflight.Finding{
+		{About: "Slack", What: "scope <a>", Status: preflight.Wrong, Says: "it is missing", Mend: "add it & install"}}}
+	if err := terminal.CheckJSON(&out, report); err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+  "at": "2026-01-02T03:04:05Z",
+  "ok": false,
+  "findings": [
+    {
+      "about": "Slack",
+      "what": "scope <a>",
+      "status": "wrong",
+      "says": "it is missing",
+      "mend": "add it & install",
+      "minor": false
     }
   ]
 }

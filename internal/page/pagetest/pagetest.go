@@ -63,7 +63,7 @@ func (e *End) Inject(faults ...Fault) {
 	e.faults = append(e.faults, faults...)
 }
 
-// Told is what it has taken, in order.
+// Told is what it has taken, in order, but for what resolves nothing.
 func (e *End) Told() []Told {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -119,7 +119,8 @@ func (e *End) answer(w http.ResponseWriter, r *http.Request, accepted int) {
 	if len(e.faults) > 0 {
 		fault, e.faults = e.faults[0], e.faults[1:]
 	}
-	if len(wrong) == 0 && (fault.Status == 0 || fault.Takes) {
+	// What resolves nothing is taken and dropped, as receivers do.
+	if len(wrong) == 0 && (fault.Status == 0 || fault.Takes) && (told.Act != "resolve" || e.knows(told.Key)) {
 		e.told = append(e.told, told)
 	}
 	switch {
@@ -133,6 +134,11 @@ func (e *End) answer(w http.ResponseWriter, r *http.Request, accepted int) {
 	default:
 		reply(w, accepted, map[string]any{"status": "success", "message": "Event processed", "result": "Request will be processed"})
 	}
+}
+
+// knows reports whether something was triggered under a key.
+func (e *End) knows(key string) bool {
+	return slices.ContainsFunc(e.told, func(told Told) bool { return told.Act == "trigger" && told.Key == key })
 }
 
 func reply(w http.ResponseWriter, status int, content any) {
