@@ -100,7 +100,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	metrics := telemetry.New(buildVersion(), time.Now)
 	metrics.Incidents(incidents)
-	metrics.State("slack_connected", "1 while the bot is connected to Slack.", func() bool { connected, _ := app.State(); return connected })
+	metrics.Slack(func() bool { connected, _ := app.State(); return connected })
 	for name, pager := range reach {
 		incidents.Pagers[name] = telemetry.Pager{Pager: pager, Name: name, Telemetry: metrics}
 	}
