@@ -23,11 +23,13 @@ func tool(t *testing.T, name string, args ...string) {
 	}
 }
 
-// TestTheShippedRuleFires: by Prometheus' own judgement, on series that go as a
-// store that breaks, or loses its exporter, does.
-func TestTheShippedRuleFires(t *testing.T) {
-	tool(t, "promtool", "check", "rules", "../../deploy/alerts/redis-session.rules.yaml")
-	tool(t, "promtool", "test", "rules", "../../deploy/alerts/redis-session.test.yaml")
+// TestTheShippedRulesFire: by Prometheus' own judgement, on series that go as a
+// store that breaks, or loses its exporter, does, and as a bot does that is not there.
+func TestTheShippedRulesFire(t *testing.T) {
+	for _, about := range []string{"redis-session", "bot"} {
+		tool(t, "promtool", "check", "rules", "../../deploy/alerts/"+about+".rules.yaml")
+		tool(t, "promtool", "test", "rules", "../../deploy/alerts/"+about+".test.yaml")
+	}
 }
 
 // TestTheAlertsDocsCanBeCopied: Alertmanager takes the example receiver, the

@@ -100,7 +100,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	metrics := telemetry.New(buildVersion(), time.Now)
 	metrics.Incidents(incidents)
-	metrics.State("slack_connected", "1 while the bot is connected to Slack.", func() bool { connected, _ := app.State(); return connected })
+	metrics.Slack(func() bool { connected, _ := app.State(); return connected })
 	var others []preflight.Question // a record has no cluster, no store, and pages nobody
 	if recorded == nil {
 		others = otherQuestions(c, book, targets, live, maps.Clone(reach), tryOpenStore(c.Store, store))
@@ -119,8 +119,8 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	}
 	app.Handler = telemetry.Handler{Handler: handler, Telemetry: metrics}
 	app.Incidents = incidents
-	shared, others := store.(incident.Watcher)
-	if others {
+	shared, replicated := store.(incident.Watcher)
+	if replicated {
 		incidents.Limits.Silence = silence
 	}
 	if err := incidents.Recover(ctx); err != nil {
@@ -146,7 +146,7 @@ func serve(ctx context.Context, c config.Config, from string) (failed error) {
 	defer func() { over(); side.Wait() }()
 	side.Go(func() { logFindings(log, preflights().Run(beside, others, nil).Findings) })
 	side.Go(func() { tidy(beside, c.Store, incidents, store, log) })
-	if others {
+	if replicated {
 		side.Go(func() { shared.Watch(beside, app.ChangedElsewhere) })
 		side.Go(func() { incidents.Attend(beside) })
 	}

@@ -88,10 +88,10 @@ func outcomeOf(err error) string {
 	return outcomeFailed
 }
 
-// State adds a gauge that is 1 while holds is true: slack_connected and the like.
-func (t *Telemetry) State(name, help string, holds func() bool) {
-	t.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, func() float64 {
-		if holds() {
+// Slack adds whether the bot is connected to Slack.
+func (t *Telemetry) Slack(connected func() bool) {
+	t.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "slack_connected", Help: "1 while the bot is connected to Slack."}, func() float64 {
+		if connected() {
 			return 1
 		}
 		return 0

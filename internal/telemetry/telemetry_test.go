@@ -68,9 +68,10 @@ type pager struct{ err error }
 
 func (p pager) Call(context.Context, incident.Summons) (string, error) { return "", p.err }
 
-func TestWhatIsDoneIsCounted(t *testing.T) {
+// doEverything does once, or a few times, whatever is counted.
+func doEverything(t *testing.T, m *telemetry.Telemetry) {
+	t.Helper()
 	ctx := t.Context()
-	m := telemetry.New("v1", clock())
 	wrapped := func(c cluster) incident.Cluster { return telemetry.Cluster{Cluster: c, Telemetry: m} }
 	write := incident.Write{Verb: incident.Update, Changes: []runbook.Change{{Kind: "restart"}}}
 	for _, apply := range []error{nil, nil, &incident.Refusal{Says: "no"}, &incident.Drift{Says: "changed"}, errors.New("connection lost")} {
@@ -87,6 +88,11 @@ func TestWhatIsDoneIsCounted(t *testing.T) {
 	for _, answer := range []error{nil, incident.ErrNotTaken, errors.New("no answer in time")} {
 		_, _ = telemetry.Pager{Pager: pager{answer}, Name: "duty", Telemetry: m}.Call(ctx, incident.Summons{})
 	}
+}
+
+func TestWhatIsDoneIsCounted(t *testing.T) {
+	m := telemetry.New("v1", clock())
+	doEverything(t, m)
 	mustHave(t, scrape(t, m.Metrics()),
 		`redis_session_bot_pages_total{outcome="ok",pager="duty"} 1`,
 		`redis_session_bot_pages_total{outcome="refused",pager="duty"} 1`,
@@ -119,7 +125,7 @@ func TestWhatIsOpenIsTold(t *testing.T) {
 	}
 	m := telemetry.New("v1", func() time.Time { return now })
 	m.Incidents(list{all: []incident.Incident{at(incident.Closed, 9*time.Hour), at(incident.Fixed, 5*time.Hour), at(incident.Walking, time.Minute), at(incident.NotFixed, time.Hour)}})
-	m.State("slack_connected", "connected", func() bool { return true })
+	m.Slack(func() bool { return true })
 	mustHave(t, scrape(t, m.Metrics()), `redis_session_bot_open_incidents{state="walking"} 1`, `redis_session_bot_open_incidents{state="applying"} 0`,
 		`redis_session_bot_open_incidents{state="fixed"} 1`, `redis_session_bot_oldest_open_incident_age_seconds 3600`, `redis_session_bot_store_readable 1`,
 		`redis_session_bot_slack_connected 1`)
