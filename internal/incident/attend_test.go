@@ -70,9 +70,9 @@ func TestTheWorkOfALivingReplicaIsLeftToIt(t *testing.T) {
 // and no sooner.
 func TestTheWorkOfADeadReplicaIsInterrupted(t *testing.T) {
 	twoReplicas(t, func(r replicas) {
-		time.Sleep(time.Minute)
+		time.Sleep(65 * time.Second) // its last word is of a minute then
 		r.die()
-		time.Sleep(25 * time.Second)
+		time.Sleep(20 * time.Second)
 		if got := r.plan().State; got != incident.Underway {
 			t.Errorf("after 25 s of silence the plan is %s", got)
 		}

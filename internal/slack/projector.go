@@ -253,7 +253,7 @@ func (p *projector) show(ctx context.Context, inc incident.Incident, message com
 	is.digest, is.edition = digest, attached
 	if worked {
 		// It is remembered at once: what comes after may fail.
-		if err := p.app.Incidents.Show(ctx, inc.ID, message.Key, is.String()); err != nil {
+		if err := p.remember(ctx, inc.ID, message.Key, is.String()); err != nil {
 			p.doubt(inc.ID, message.Key)
 			return "", true, err
 		}
@@ -267,7 +267,18 @@ func (p *projector) show(ctx context.Context, inc incident.Incident, message com
 	}
 	// Files that Slack refuses are not tried for ever: the message stands without them.
 	is.edition = message.Edition
-	return is.ts, true, errors.Join(err, p.app.Incidents.Show(ctx, inc.ID, message.Key, is.String()))
+	return is.ts, true, errors.Join(err, p.remember(ctx, inc.ID, message.Key, is.String()))
+}
+
+// rememberWithin is how long a bot that is stopped still waits for the store.
+const rememberWithin = 5 * time.Second
+
+// remember keeps what Slack has, also where the bot is being stopped: the next one
+// would say it again.
+func (p *projector) remember(ctx context.Context, id, key, ref string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rememberWithin)
+	defer cancel()
+	return p.app.Incidents.Show(ctx, id, key, ref)
 }
 
 func digestOf(blocks []slack.Block, text string) (string, error) {
