@@ -45,6 +45,9 @@ type Cluster struct {
 	out        io.Writer
 }
 
+// NodeIP is the address of the node's bridge: pods reach what listens there.
+const NodeIP = nodeIP
+
 // New gives a handle on the cluster of opts, running or not.
 func New(opts Options) *Cluster {
 	state := cmp.Or(opts.State, os.Getenv("LAB_STATE"), DefaultState)

@@ -125,7 +125,7 @@ func (c *Cluster) runtime(ctx context.Context, tars []string) error {
 	if err := c.startContainerd(ctx); err != nil {
 		return err
 	}
-	return c.importImages(ctx, tars)
+	return c.Import(ctx, tars...)
 }
 
 // startContainerd starts containerd, if it does not run, and returns when it
@@ -146,8 +146,8 @@ func (c *Cluster) startContainerd(ctx context.Context) error {
 	})
 }
 
-// importImages gives containerd each tar once: a tar's name tells its content.
-func (c *Cluster) importImages(ctx context.Context, tars []string) error {
+// Import gives containerd each tar once: a tar's name tells its content.
+func (c *Cluster) Import(ctx context.Context, tars ...string) error {
 	if err := os.MkdirAll(c.path("imported"), 0o755); err != nil {
 		return err
 	}

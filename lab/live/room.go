@@ -94,6 +94,11 @@ func (p *Patient) ServeWith(settings string, environment ...string) *Room {
 	return r
 }
 
+// Enter is a room in which somebody else runs the bot.
+func Enter(t *testing.T, page string) *Room {
+	return &Room{T: t, page: strings.TrimSuffix(page, "/"), Log: &safeBuffer{}}
+}
+
 // Start starts the bot and waits until it is connected.
 func (r *Room) Start() {
 	r.T.Helper()

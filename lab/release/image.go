@@ -28,16 +28,17 @@ const home = "var/lib/redis-session-bot"
 // Reference names the image of a version.
 func Reference(version string) string { return Name + ":" + version }
 
-// packImage writes one archive in OCI's layout with an image for each Linux
-// platform: docker load, ctr image import and skopeo read it. There is nothing in
-// it but the binary: the roots of TLS are compiled in.
-func packImage(o Options, binaries map[Platform]string, to string) error {
+// Image writes one archive in OCI's layout with an image for each Linux platform
+// that there is a binary of: docker load, ctr image import and skopeo read it.
+// There is nothing in it but the binary: the roots of TLS are compiled in.
+func Image(o Options, binaries map[Platform]string, to string) error {
 	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, platform := range Platforms() { // in this order, for the same bytes
-		if platform.OS != "linux" {
+		binary, ok := binaries[platform]
+		if platform.OS != "linux" || !ok {
 			continue
 		}
-		image, err := imageOf(o, platform, binaries[platform])
+		image, err := imageOf(o, platform, binary)
 		if err != nil {
 			return fmt.Errorf("%s/%s: %w", platform.OS, platform.Arch, err)
 		}

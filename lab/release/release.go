@@ -63,7 +63,7 @@ func Make(ctx context.Context, o Options) error {
 	}
 	o.Say("packing the image")
 	image := filepath.Join(o.Out, Name+"-image.tar")
-	if err := packImage(o, binaries, image); err != nil {
+	if err := Image(o, binaries, image); err != nil {
 		return fmt.Errorf("pack the image: %w", err)
 	}
 	return checksums(append(files, image), filepath.Join(o.Out, "SHA256SUMS"))

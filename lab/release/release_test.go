@@ -30,7 +30,7 @@ func TestTheImage(t *testing.T) {
 	for range 2 {
 		o := Options{Out: t.TempDir(), Version: "v1.2.3", Time: time.Unix(1_790_000_000, 0)}
 		file := filepath.Join(o.Out, "image.tar")
-		if err := packImage(o, binaries, file); err != nil {
+		if err := Image(o, binaries, file); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(file)

@@ -10,6 +10,9 @@ import (
 type Options struct {
 	// Listen is a host:port on loopback; port 0 takes a free one. Empty means 127.0.0.1:0.
 	Listen string
+	// Forward is the host:port at which somebody else takes connections for Listen, such as on a bridge that pods reach:
+	// the app is told that address. Empty: there is nobody.
+	Forward string
 	// Now is the clock for timestamps, rate limits, triggers and response URLs; nil means time.Now. Waiting (for
 	// acknowledgements, pings, redelivery) always goes by the real clock.
 	Now func() time.Time

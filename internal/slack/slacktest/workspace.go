@@ -1,6 +1,7 @@
 package slacktest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -84,11 +85,11 @@ func Start(ctx context.Context, opts Options) (*Workspace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the Slack workspace: %w", err)
 	}
-	host := listener.Addr().String()
+	host := cmp.Or(opts.Forward, listener.Addr().String())
 	w := &Workspace{
 		opts: opts, now: opts.Now, host: host, methods: methods, kit: kit,
 		ready: Ready{
-			API: "http://" + host + "/api/", Page: "http://" + host + "/",
+			API: "http://" + host + "/api/", Page: "http://" + listener.Addr().String() + "/",
 			BotToken: "xoxb-1-" + secret(), AppToken: "xapp-1-" + AppID + "-1-" + secret(),
 		},
 		files: map[string]*file{}, triggers: map[string]*trigger{}, replies: map[string]*replyURL{},
