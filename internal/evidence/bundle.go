@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -98,6 +99,10 @@ func (r *Redis) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// MissingExporters is the reason of a bundle whose Deployments are only those that
+// were asked for by name: an exporter beside them is not known.
+const MissingExporters = FileDeployments + "#exporters"
+
 // Probes is probes.json.
 type Probes struct {
 	Reach []Reach `json:"reach"`
@@ -161,7 +166,7 @@ func take[T any](b *Bundle, have **T, got *T, source string) {
 		return
 	}
 	*have = got
-	delete(b.Missing, source)
+	maps.DeleteFunc(b.Missing, func(missing, _ string) bool { return missing == source || strings.HasPrefix(missing, source+"#") })
 }
 
 // Clone returns a bundle that shares no map and no slice of its own with b.

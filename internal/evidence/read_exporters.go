@@ -25,8 +25,8 @@ func IsExporter(name string, spec corev1.PodSpec) bool {
 // readExporters reads the exporters that are workloads of their own. One that
 // runs in the store's pod is a container of it.
 func (r *reader) readExporters() {
-	if r.bundle.Deployments == nil {
-		r.unknown("exporters", FileDeployments)
+	if r.bundle.Deployments == nil || r.bundle.Missing[MissingExporters] != "" {
+		r.unknown("exporters", MissingExporters, FileDeployments)
 		return
 	}
 	for i := range r.bundle.Deployments.Items {

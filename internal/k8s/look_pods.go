@@ -59,7 +59,11 @@ func (l *look) noteExporters(ctx context.Context, n *notes) {
 	list, err := l.readDeployments(ctx)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err == nil && n.bundle.Deployments != nil {
+	if err != nil {
+		n.bundle.Missing[evidence.MissingExporters] = l.says(evidence.FileDeployments, n.check, err)
+		return
+	}
+	if n.bundle.Deployments != nil {
 		n.bundle.Deployments.Items = append(n.bundle.Deployments.Items, exporters(list)...)
 	}
 }

@@ -36,7 +36,7 @@ func (p *Patient) Type(lines ...string) {
 	}
 	home := p.T.TempDir()
 	for _, line := range lines {
-		ctx, cancel := context.WithTimeout(p.T.Context(), 90*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.T.Context()), 90*time.Second) // also when the test has ended
 		command := exec.CommandContext(ctx, "sh", "-c", line)
 		command.Dir = home
 		command.Env = append(os.Environ(), "KUBECONFIG="+p.Admin, "HOME="+home, "PATH="+folder+":"+os.Getenv("PATH"))

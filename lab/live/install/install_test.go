@@ -44,7 +44,10 @@ func TestTheChartServes(t *testing.T) {
 	r := install(t, p, forward(t, receiver.Listener.Addr().String()).String())
 
 	r.Command("U_RESPONDER", "check")
-	r.Whispered("U_RESPONDER", "is known to be right that can be told")
+	r.Until("the check has answered", time.Minute, func() bool { return strings.Contains(r.Transcript("U_RESPONDER"), "are right.") })
+	if all := r.Transcript("U_RESPONDER"); strings.Contains(all, "to mend") || strings.Contains(all, "not the same as right") {
+		t.Errorf("not all is right:\n%s", all)
+	}
 
 	if err := faults.Break(t.Context(), faults.Options{Kubeconfig: p.Admin, Namespace: p.Namespace}, "config-error"); err != nil {
 		t.Fatal(err)
@@ -125,7 +128,6 @@ func install(t *testing.T, p *live.Patient, receiver string) *live.Room {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.T = t
 		logs(t, p)
 		p.Type("kubectl delete --ignore-not-found --wait=true --timeout=80s -f "+chart, "kubectl delete namespace --ignore-not-found --timeout=80s "+ops)
 	})
