@@ -80,7 +80,7 @@ func (w *Workspace) filesGetUploadURL(args arguments) (object, *refusal) {
 		return nil, refuse("snippet_too_large")
 	}
 	w.files[f.id] = f
-	return object{"upload_url": w.ready.Page + "upload/v1/" + f.ticket, "file_id": f.id}, nil
+	return object{"upload_url": "http://" + w.host + "/upload/v1/" + f.ticket, "file_id": f.id}, nil
 }
 
 // upload takes the bytes: as the body, or as the one file of a form.

@@ -22,7 +22,7 @@ type replyURL struct {
 func (w *Workspace) replyURL(user, channel, thread, origin string) string {
 	r := &replyURL{id: secret(), user: user, channel: channel, thread: thread, origin: origin, born: w.now()}
 	w.replies[r.id] = r
-	return w.ready.Page + "actions/" + TeamID + "/" + r.id
+	return "http://" + w.host + "/actions/" + TeamID + "/" + r.id
 }
 
 // respond takes a post to a response_url.
