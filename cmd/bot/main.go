@@ -17,8 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"redis-session-bot/internal/incident"
-
-	_ "golang.org/x/crypto/x509roots/fallback" // for an image without certificates
 )
 
 // version is set by the linker; a build without it tells its commit.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/slack/slacktest"
@@ -159,17 +161,22 @@ func (b *bench) storm(ctx context.Context) error {
 	}
 	s := serving{targets: 1, settings: fmt.Sprintf("alerts: {listen: %q, channel: inc-0}\n", address), environment: []string{"ALERTS_TOKEN=" + token}}
 	return b.with(ctx, s, func(workspace *slacktest.Workspace, bot *served) error {
-		var took []time.Duration
 		began := time.Now()
+		took := make([]time.Duration, manyAlerts)
 		pace := time.NewTicker(alertsWithin / manyAlerts)
 		defer pace.Stop()
+		var sending errgroup.Group // as Alertmanager does: a notification does not wait for that of another group
 		for n := range manyAlerts {
-			sent := time.Now()
-			if err := notify(ctx, "http://"+address+"/alerts", token, n, began); err != nil {
+			sending.Go(func() error {
+				sent := time.Now()
+				err := notify(ctx, "http://"+address+"/alerts", token, n, began)
+				took[n] = time.Since(sent)
 				return err
-			}
-			took = append(took, time.Since(sent))
+			})
 			<-pace.C
+		}
+		if err := sending.Wait(); err != nil {
+			return err
 		}
 		lasted := time.Since(began)
 		messages, err := workspace.Messages(responder, room(0).ID, "")

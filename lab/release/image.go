@@ -3,6 +3,7 @@ package release
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
 // The account in the image: nobody's, as in the Dockerfile.
@@ -30,7 +32,8 @@ func Reference(version string) string { return Name + ":" + version }
 
 // Image writes one archive in OCI's layout with an image for each Linux platform
 // that there is a binary of: docker load, ctr image import and skopeo read it.
-// There is nothing in it but the binary: the roots of TLS are compiled in.
+// There is nothing in it but the binary and the roots of TLS, which are Mozilla's as
+// golang.org/x/crypto has them, not this machine's.
 func Image(o Options, binaries map[Platform]string, to string) error {
 	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, platform := range Platforms() { // in this order, for the same bytes
@@ -100,11 +103,14 @@ func rootOf(image v1.Image) v1.RootFS {
 func rootFiles(program []byte) ([]byte, error) {
 	var packed bytes.Buffer
 	w := tar.NewWriter(&packed)
-	header := tar.Header{Typeflag: tar.TypeReg, Name: "bot", Mode: 0o755, Size: int64(len(program)), Format: tar.FormatPAX}
-	err := w.WriteHeader(&header)
-	if err == nil {
-		_, err = w.Write(program)
+	var err error
+	file := func(name string, mode int64, content []byte) {
+		err = errors.Join(err, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content)), Format: tar.FormatPAX}))
+		_, failure := w.Write(content)
+		err = errors.Join(err, failure)
 	}
+	file("bot", 0o755, program)
+	file("etc/ssl/certs/ca-certificates.crt", 0o644, roots())
 	for _, folder := range []string{"tmp/", "var/", "var/lib/", home + "/"} {
 		header := tar.Header{Typeflag: tar.TypeDir, Name: folder, Mode: 0o755, Format: tar.FormatPAX}
 		if folder == home+"/" {
@@ -116,6 +122,18 @@ func rootFiles(program []byte) ([]byte, error) {
 		err = errors.Join(err, w.WriteHeader(&header))
 	}
 	return packed.Bytes(), errors.Join(err, w.Close())
+}
+
+// roots are the certificates that TLS trusts, as PEM. Those that are trusted with a
+// constraint are left out: a file of PEM cannot say it.
+func roots() []byte {
+	var all bytes.Buffer
+	for root := range bundle.Roots() {
+		if root.Constraint == nil {
+			_ = pem.Encode(&all, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // a Buffer takes everything
+		}
+	}
+	return all.Bytes()
 }
 
 // archive packs a folder, in the order of its names and without times.
