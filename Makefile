@@ -53,7 +53,7 @@ lint: go ## go vet, staticcheck and gofmt over both modules
 	@echo "lint: go vet"; go vet ./... && cd lab && go vet $(LAB)
 	@echo "lint: staticcheck"; go run $(STATICCHECK) ./... && cd lab && go run $(STATICCHECK) $(LAB)
 
-test: build lab set-up lint ## everything, on a real cluster; about 25 minutes on two cores
+test: build lab set-up lint ## everything, on a real cluster; about half an hour on two cores
 	@echo "test: packages, with the race detector"
 	go test -race $$(go list ./... | grep -v /internal/store/)
 	go test -race -run '$(RACES)' ./internal/store/...
