@@ -221,12 +221,13 @@ func (r *repair) offerUndo(ctx context.Context, inc incident.Incident) error {
 	if err := r.service.UndoPlan(ctx, inc.ID, r.actor, 1); err != nil {
 		return exit{exitProblem, err}
 	}
+	id := inc.ID // inc is read anew below, while an interrupt may come
 	defer context.AfterFunc(ctx, func() {
-		if err := r.service.CancelPlan(context.WithoutCancel(ctx), inc.ID, r.actor, 2); err != nil {
+		if err := r.service.CancelPlan(context.WithoutCancel(ctx), id, r.actor, 2); err != nil {
 			r.say("Interrupted. What was begun is ended first.")
 		}
 	})()
-	inc, err = r.follow(context.WithoutCancel(ctx), inc.ID, func(inc incident.Incident) bool { return inc.Plans[1].State != incident.Preparing })
+	inc, err = r.follow(context.WithoutCancel(ctx), id, func(inc incident.Incident) bool { return inc.Plans[1].State != incident.Preparing })
 	if err != nil {
 		return err
 	}
