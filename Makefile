@@ -10,9 +10,10 @@ RECORD ?= runbooks/testdata/bundles/config-error-deployment
 LAB = $$(go list ./... | grep -v /cmd/kube)
 # What is tried on the machine's one cluster; lab/cluster makes one of its own. The Role rule by rule, and every change
 # against everything that goes wrong, take their time: make test-long tries them. Those that have several stores at once
-# need the machine for themselves; of the others two at a time mostly wait.
+# need the machine for themselves; of the others two at a time mostly wait, those first that wait longest.
 CROWDED = ./faults ./live/fixes ./live/trouble ./live/verdicts ./live/volumes
-LIVE = $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$ -e /live/role$$ -e /live/changes$$ $(patsubst .%,-e /lab%$$,$(CROWDED)))
+PATIENT = ./live/store ./live/alerts ./live/install ./live/audit
+LIVE = $(PATIENT) $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$ -e /live/role$$ -e /live/changes$$ $(patsubst .%,-e /lab%$$,$(CROWDED) $(PATIENT)))
 # What the race detector looks at in the stores: reading files that are cut off at any byte is slow under it, and one
 # goroutine's.
 RACES = TestStore|TestWatch|TestASecondProcess|While|Under|Two

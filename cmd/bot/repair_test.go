@@ -178,7 +178,7 @@ func repairOf(t *testing.T, cluster *queue, out *bytes.Buffer) *repair {
 	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: cluster, Store: &memory.Store{}, Roles: owner{actor},
 		Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Log: slog.New(slog.DiscardHandler), Background: t.Context(), Now: time.Now,
-		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond}}
+		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Minute, Settle: time.Second, Undone: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond}}
 	r := newRepair(s, book, book.Target, actor)
 	r.out = terminal.Terminal{Out: out}
 	return r

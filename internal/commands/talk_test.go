@@ -235,7 +235,7 @@ func newDesk(t *testing.T) *desk {
 	book := queueBook.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: d.cluster, Store: &memory.Store{}, Roles: roles{},
 		Alerting: incident.Alerting{Auto: true, ReopenWithin: time.Hour}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return nil }, Changed: func(string) {}, Log: log, Background: ctx,
-		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond, Recovery: time.Millisecond},
+		Limits: incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: time.Hour, Settle: time.Second, Undone: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond, Recovery: time.Millisecond},
 		Now:    d.Now}
 	t.Cleanup(func() { cancel(); s.Wait() })
 	target := book.Target

@@ -42,8 +42,13 @@ func (s *Service) write(ctx context.Context, inc Incident, number int, actor Act
 			}
 			plan.Writes[n] = write
 		}
-		if err := s.settle(ctx, inc, number, n, write); err != nil {
-			if n < len(plan.Writes)-1 || write.Await != Rollout {
+		last := n == len(plan.Writes)-1 && write.Await == Rollout
+		limit := s.Limits.Settle
+		if last && plan.Undoes > 0 {
+			limit = s.Limits.Undone
+		}
+		if err := s.settle(ctx, inc, number, n, write, limit); err != nil {
+			if !last {
 				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, plan.AppliedAt, actor, err)
 			}
 			s.Log.Warn("rollout did not end well", "incident", inc.ID, "plan", number, "err", err)
@@ -151,12 +156,12 @@ func unsettled(write Write) bool {
 	return write.Status == Done && write.Await != Nothing && write.Progress != ""
 }
 
-// settle waits for what a write sets going and keeps its newest word.
-func (s *Service) settle(ctx context.Context, inc Incident, number, n int, write Write) error {
+// settle waits for what a write sets going, no longer than limit, and keeps its newest word.
+func (s *Service) settle(ctx context.Context, inc Incident, number, n int, write Write, limit time.Duration) error {
 	if write.Await == Nothing {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, s.Limits.Settle)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	at := inc.Plan(number).AppliedAt
 	progress := func(says string) {

@@ -21,6 +21,7 @@ type Limits struct {
 	Prepare   time.Duration // making one plan, with reading what is on a volume
 	PlanValid time.Duration // a plan may be applied this long after it was made
 	Settle    time.Duration // a rollout may take
+	Undone    time.Duration // the last rollout of an undo may take: what was broken is broken again, and may never be ready
 	Verify    time.Duration // the verification waits for the workload to be well
 	Poll      time.Duration // pause between two verifications
 	// Silence is how long a replica that works on an incident may not be heard of
@@ -33,7 +34,7 @@ type Limits struct {
 
 // DefaultLimits fit a store that loads its data within two minutes.
 func DefaultLimits() Limits {
-	return Limits{Step: 20 * time.Second, Prepare: 5 * time.Minute, PlanValid: 15 * time.Minute, Settle: 3 * time.Minute, Verify: 90 * time.Second, Poll: 2 * time.Second}
+	return Limits{Step: 20 * time.Second, Prepare: 5 * time.Minute, PlanValid: 15 * time.Minute, Settle: 3 * time.Minute, Undone: time.Minute, Verify: 90 * time.Second, Poll: 2 * time.Second}
 }
 
 // Service runs incidents. Its fields are set once, before the first call. Its

@@ -44,6 +44,7 @@ type cluster struct {
 	plan    func(wanted incident.Wanted) incident.Prepared // when set, what Prepare gives
 	sent    []string                                       // titles of the writes that were sent, each with its base
 	fail    map[string]error                               // title -> what Apply says
+	never   bool                                           // no rollout ends
 	unwell  map[string]error                               // title -> what Settle says
 	arrived bool
 	left    string // the fingerprint that what arrived has left
@@ -97,8 +98,12 @@ func (c *cluster) Apply(_ context.Context, _ evidence.Target, write incident.Wri
 	return fmt.Sprint(c.writes), nil
 }
 
-func (c *cluster) Settle(_ context.Context, _ evidence.Target, write incident.Write, progress func(string)) ([]string, error) {
+func (c *cluster) Settle(ctx context.Context, _ evidence.Target, write incident.Write, progress func(string)) ([]string, error) {
 	progress("1 of 1 pods")
+	if c.never {
+		<-ctx.Done()
+		return nil, &incident.Refusal{Says: "It has not ended within its time."}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return []string{"1 pod"}, c.unwell[write.Title]
@@ -163,7 +168,7 @@ func newDesk(t *testing.T) desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	fake := &cluster{works: true}
 	now := &clock{now: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
-	limits := incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: 15 * time.Minute, Settle: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond, Recovery: time.Millisecond}
+	limits := incident.Limits{Step: time.Second, Prepare: time.Second, PlanValid: 15 * time.Minute, Settle: time.Second, Undone: time.Second, Verify: 20 * time.Millisecond, Poll: time.Millisecond, Recovery: time.Millisecond}
 	book := document.Load(t)
 	s := &incident.Service{Runbooks: map[string]*runbook.Runbook{"queue": book}, Checks: checks.Named(), Cluster: fake,
 		Store: &memory.Store{}, Roles: roles{}, Kubectl: func(evidence.Target, evidence.Workload, string) []string { return []string{"kubectl get pods"} },

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/runbook"
@@ -78,4 +79,27 @@ func TestAnUndoIsNotBegunAfterAll(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnUndoWaitsNoLongerThanItHelps: the store that it brings back was down, and
+// may never be ready.
+func TestAnUndoWaitsNoLongerThanItHelps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		d.Limits.Settle, d.Limits.Undone = 3*time.Minute, time.Minute
+		id, plan := d.planned()
+		d.must(d.ApplyPlan(t.Context(), id, bob, consentTo(plan)))
+		d.Wait()
+		d.cluster.never = true
+		began := time.Now()
+		d.must(d.UndoPlan(t.Context(), id, bob, plan.Number))
+		d.Wait()
+		inc := d.get(id)
+		if took := time.Since(began); took < time.Minute || took > 2*time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		if undo := inc.Plans[1]; undo.State != incident.Applied || undo.Trouble == "" || inc.Plans[0].State != incident.Undone {
+			t.Errorf("the undo is %s: %q, the plan %s", undo.State, undo.Trouble, inc.Plans[0].State)
+		}
+	})
 }

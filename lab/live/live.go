@@ -130,7 +130,7 @@ func (p *Patient) Becomes(scenario string, limit time.Duration) {
 		if time.Now().After(deadline) {
 			p.T.Fatalf("not within %s: %s. It is %q, exit %d\n%s", limit, scenario, d.Verdict.Scenario, code, output)
 		}
-		time.Sleep(time.Second) // people look again
+		time.Sleep(2 * time.Second) // people look again
 	}
 }
 

@@ -35,7 +35,7 @@ func (r *Room) Until(what string, limit time.Duration, ok func() bool) {
 		if time.Now().After(deadline) {
 			r.T.Fatalf("not within %s: %s\n%s\n%s", limit, what, r.Seen(false), r.Seen(true))
 		}
-		time.Sleep(150 * time.Millisecond) // people look again; there is no event to wait for
+		time.Sleep(400 * time.Millisecond) // people look again; there is no event to wait for
 	}
 }
 

@@ -117,8 +117,8 @@ func redisContainer(s Spec) corev1.Container {
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(cmp.Or(s.MemoryLimit, DefaultMemoryLimit))},
 		},
 		StartupProbe:   ping(2, 30),
-		ReadinessProbe: ping(3, 2),
-		LivenessProbe:  ping(10, 3),
+		ReadinessProbe: ping(5, 2),
+		LivenessProbe:  ping(20, 2),
 		SecurityContext: &corev1.SecurityContext{
 			RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To[int64](redisUser), RunAsGroup: ptr.To[int64](redisUser),
 			ReadOnlyRootFilesystem:   ptr.To(true),

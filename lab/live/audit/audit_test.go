@@ -80,6 +80,9 @@ func TestAudit(t *testing.T) {
 	healthy := map[string]string{"budget": "fail", "replicas": "fail", "sentinel": "fail", "memory": "ok", "eviction": "ok",
 		"persistence": "ok", "backups": "fail", "probes": "warn"}
 	for _, shape := range workload.Shapes() {
+		if testing.Short() && shape != workload.Deployment {
+			continue
+		}
 		t.Run(shape, func(t *testing.T) {
 			t.Parallel()
 			p := live.Admit(t, "audit-"+strings.ToLower(shape), shape, canary)

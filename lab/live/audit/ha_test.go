@@ -30,6 +30,9 @@ const ha = workload.Redis + "-ha"
 func TestManifests(t *testing.T) {
 	t.Parallel()
 	for _, shape := range workload.Shapes() {
+		if testing.Short() && shape != workload.StatefulSet {
+			continue
+		}
 		t.Run(shape, func(t *testing.T) {
 			t.Parallel()
 			p := live.Admit(t, "ha-"+strings.ToLower(shape), shape, canary)

@@ -23,7 +23,7 @@ type way struct {
 // sample is what -short tries: one way through each change that no other
 // package tries in its short run; see tried.
 var sample = []string{"scaled-to-zero on statefulset", "service-mismatch on deployment", "broken-probe/port on statefulset", "volume/pending on deployment",
-	"port-conflict/owner on statefulset", "port-conflict/pod on deployment", "port-conflict/container on deployment", "emptied on deployment",
+	"port-conflict/pod on deployment", "port-conflict/container on deployment", "emptied on deployment",
 	"config-error on statefulset", "out-of-memory on deployment", "bad-rollout on deployment"}
 
 // tried is where the short run of the live tests goes one way through each
@@ -45,7 +45,7 @@ var tried = map[string]string{
 	"set-config":        "here: TestFallback",
 	"set-data-aside":    "live/volumes: TestSnapshot",
 	"set-probe":         "here: broken-probe/port",
-	"set-replicas":      "here: scaled-to-zero and port-conflict/owner",
+	"set-replicas":      "here: scaled-to-zero",
 	"set-resources":     "here: out-of-memory",
 	"set-selector":      "here: service-mismatch",
 	"spare-snapshot":    "here: emptied",

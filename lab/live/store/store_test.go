@@ -142,6 +142,9 @@ const (
 // by the file alone would bring the store back empty.
 func TestAppendOnlyIsSwitchedWithoutLoss(t *testing.T) {
 	for _, shape := range workload.Shapes() {
+		if testing.Short() && shape != workload.StatefulSet {
+			continue
+		}
 		t.Run(shape, func(t *testing.T) {
 			t.Parallel()
 			s := admit(t, "switch-"+shape[:4], shape, "")

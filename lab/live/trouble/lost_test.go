@@ -15,6 +15,7 @@ import (
 // does not send it again and does not claim that it knows; asked, it looks, and
 // goes on with what is left.
 func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		arrive bool
 		lose   func(*http.Request) bool

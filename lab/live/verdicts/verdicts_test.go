@@ -27,7 +27,7 @@ var record = flag.Bool("record", false, "keep what was seen: a bundle of each fa
 // sample is what -short tries: causes that are found in different ways, each on
 // one shape.
 var sample = []string{"auth-failure/app on deployment", "volume/pending on statefulset", "replication on deployment",
-	"admission/quota on statefulset", "false-alarm on deployment", "service-mismatch on statefulset"}
+	"admission/quota on statefulset", "false-alarm on deployment"}
 
 // canary is every store's password: no bundle may hold it.
 const canary = "canary-verdicts-7c41ae"
