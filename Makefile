@@ -71,7 +71,7 @@ test: build lab set-up lint ## everything, on a real cluster; about half an hour
 test-long: test ## everything of test, every fault, its verdict and its fix, the life of a cluster, and the fuzz targets for a minute each
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
 	@bin/lab up --cluster-only
-	(cd lab && go test -count=1 -p 1 -timeout 120m ./faults ./live/verdicts ./live/fixes ./live/audit ./live/changes ./live/trouble ./live/volumes ./live/role); result=$$?; bin/lab down; exit $$result
+	(cd lab && go test -count=1 -p 1 -timeout 120m ./faults ./live/verdicts ./live/fixes ./live/store ./live/audit ./live/changes ./live/trouble ./live/volumes ./live/role); result=$$?; bin/lab down; exit $$result
 	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
 	  internal/commands:FuzzHandle internal/slack:FuzzBlocks internal/report:FuzzNothingThatIsSaidBreaksTheReport; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done
