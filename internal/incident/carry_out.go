@@ -45,7 +45,7 @@ func (s *Service) write(ctx context.Context, inc Incident, number int, actor Act
 		last := n == len(plan.Writes)-1 && write.Await == Rollout
 		limit := s.Limits.Settle
 		if last && plan.Undoes > 0 {
-			limit = s.Limits.Undone
+			limit = min(limit, s.Limits.Undone)
 		}
 		if err := s.settle(ctx, inc, number, n, write, limit); err != nil {
 			if !last {

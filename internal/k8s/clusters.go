@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +28,8 @@ const userAgent = "redis-session-bot"
 
 // Clusters opens the cluster of a target by its kubeconfig context, and the
 // cluster that the bot runs in where there is no kubeconfig. Each is opened
-// once. Safe for concurrent use.
+// once, also where several contexts lead to it by the same account. Safe for
+// concurrent use.
 type Clusters struct {
 	Kubeconfig string // a file; empty: $KUBECONFIG, then ~/.kube/config
 	Prober     Prober
@@ -55,6 +57,12 @@ func (c *Clusters) Cluster(name string) (*Cluster, error) {
 	// A round asks for some fifteen things at once, and twenty rounds may run;
 	// client-go's default of 5 a second would stretch them.
 	config.QPS, config.Burst = 100, 300
+	for _, other := range c.open {
+		if reflect.DeepEqual(other.REST, config) {
+			c.open[name] = other
+			return other, nil
+		}
+	}
 	clients, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("open cluster %s: %w", orCurrent(name), err)

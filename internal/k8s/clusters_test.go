@@ -82,3 +82,25 @@ func TestARoundThatWasBegun(t *testing.T) {
 		}
 	}
 }
+
+// TestContextsOfOneCluster are one cluster, unless another account is used there.
+func TestContextsOfOneCluster(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config")
+	content := `{apiVersion: v1, kind: Config, clusters: [{name: eu, cluster: {server: "https://eu.example.com"}}], users: [{name: bot, user: {token: a}}, {name: admin, user: {token: b}}],
+contexts: [{name: shop, context: {cluster: eu, user: bot, namespace: shop}}, {name: bank, context: {cluster: eu, user: bot, namespace: bank}}, {name: root, context: {cluster: eu, user: admin}}]}`
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	clusters := &Clusters{Kubeconfig: file, Now: time.Now}
+	open := map[string]*Cluster{}
+	for _, name := range []string{"shop", "bank", "root"} {
+		cluster, err := clusters.Cluster(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open[name] = cluster
+	}
+	if open["shop"] != open["bank"] || open["shop"] == open["root"] {
+		t.Errorf("shop and bank are one cluster: %t; shop and root: %t", open["shop"] == open["bank"], open["shop"] == open["root"])
+	}
+}

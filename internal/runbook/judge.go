@@ -36,7 +36,27 @@ func (r *Runbook) Judge(e evidence.Evidence) Verdict {
 	}
 	r.applyRank(causes)
 	sort.SliceStable(causes, func(i, j int) bool { return causes[i].score > causes[j].score })
-	return Verdict{Causes: causes, Unknown: unknownSentences(e, missing)}
+	unknown := unknownSentences(e, missing)
+	if len(causes) == 0 {
+		unknown = append(unknown, starting(e)...)
+	}
+	return Verdict{Causes: causes, Unknown: unknown}
+}
+
+// young is how old a pod is at most that nothing can be said of yet.
+const young = 30 * time.Second
+
+// starting tells of pods that were made just before they were read, and that have
+// come to nothing yet, neither to serve nor to fail.
+func starting(e evidence.Evidence) []string {
+	var sentences []string
+	for _, pod := range e.Pods {
+		tried := slices.ContainsFunc(pod.Containers, func(c evidence.Container) bool { return c.Restarts > 0 || c.LastExit.Happened })
+		if age := e.At.Sub(pod.CreatedAt); !pod.Ready && !pod.Deleting && !tried && age >= 0 && age < young {
+			sentences = append(sentences, fmt.Sprintf("pods: %s is %d s old and still starts; look again in half a minute", pod.Name, int(age.Seconds())))
+		}
+	}
+	return sentences
 }
 
 // judge weighs the signs of one scenario; false when nothing speaks for it or

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,16 +12,16 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"redis-session-bot/lab/live"
 )
 
 // TestTheRolesAreThoseOfBotRBAC: the bot itself, given the rendered configuration,
 // prints what the chart grants, and no more.
 func TestTheRolesAreThoseOfBotRBAC(t *testing.T) {
-	bot := filepath.Join(t.TempDir(), "bot")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bot, "./cmd/bot")
-	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0") // as make build does, whose packages are compiled already
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the bot: %v\n%s", err, output)
+	bot, err := live.Bot()
+	if err != nil {
+		t.Fatal(err)
 	}
 	hold := func(t *testing.T, values map[string]any) {
 		t.Helper()

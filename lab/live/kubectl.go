@@ -2,29 +2,11 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 )
-
-// kubectl is the folder of a kubectl, built once.
-var kubectl = sync.OnceValues(func() (string, error) {
-	repo, err := repoRoot()
-	if err != nil {
-		return "", err
-	}
-	folder := filepath.Join(repo, "bin", "under-test", filepath.Base(os.Args[0])+"-tools")
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(folder, "kubectl"), "./bench/kubectl")
-	build.Dir, build.Env = filepath.Join(repo, "lab"), append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build kubectl: %w\n%s", err, output)
-	}
-	return folder, nil
-})
 
 // Type runs command lines in a shell as the cluster's administrator would, one
 // after another in one folder. The first that fails ends the test.

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -37,14 +36,8 @@ var Open = sync.OnceValues(func() (Bench, error) {
 	if err != nil {
 		return Bench{}, err
 	}
-	// Several packages test at the same time, each with a binary of its own.
-	bot := filepath.Join(repo, "bin", "under-test", filepath.Base(os.Args[0])+"-bot")
-	build := exec.Command("go", "build", "-trimpath", "-o", bot, "./cmd/bot")
-	build.Dir, build.Env = repo, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return Bench{}, fmt.Errorf("build the bot: %w\n%s", err, output)
-	}
-	return Bench{lab.Kubeconfig, bot}, nil
+	bot, err := Bot()
+	return Bench{lab.Kubeconfig, bot}, err
 })
 
 // Patient is one copy of the workload in a namespace of its own.

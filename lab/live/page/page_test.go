@@ -13,6 +13,7 @@ import (
 	"redis-session-bot/internal/slack/slacktest/browser"
 	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/live"
 	"redis-session-bot/lab/walk"
 	"redis-session-bot/lab/workload"
 )
@@ -75,11 +76,9 @@ func TestClickThroughToAFix(t *testing.T) {
 // serve builds and starts the bot in the workspace; it ends with the test.
 func serve(t *testing.T, repo string, o workload.Options, ready slacktest.Ready) {
 	t.Helper()
-	bot := filepath.Join(t.TempDir(), "bot")
-	build := exec.Command("go", "build", "-trimpath", "-o", bot, "./cmd/bot")
-	build.Dir, build.Env = repo, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the bot: %v\n%s", err, output)
+	bot, err := live.Bot()
+	if err != nil {
+		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
 	content := "targets: [{name: page, namespace: " + o.Namespace + "}]\nslack: {channels: [inc-redis]}\nroles: {responders: [U_RESPONDER], approvers: [U_APPROVER]}\n"

@@ -19,6 +19,7 @@ import (
 
 	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/faults"
+	"redis-session-bot/lab/live"
 	"redis-session-bot/lab/workload"
 )
 
@@ -59,11 +60,9 @@ func TestVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bot := filepath.Join(t.TempDir(), "bot")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bot, "./cmd/bot")
-	build.Dir, build.Env = repo, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the bot: %v\n%s", err, output)
+	bot, err := live.Bot()
+	if err != nil {
+		t.Fatal(err)
 	}
 	var mu sync.Mutex
 	var rows []row
