@@ -22,7 +22,7 @@ RACES = TestStore|TestWatch|TestASecondProcess|While|Under|Two
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help build lab try demo test test-long chaos lint verdicts fixes pictures release go set-up bench
+.PHONY: help build lab try demo drill test test-long chaos lint verdicts fixes pictures release go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ try: build ## a recorded incident in a local Slack, without a cluster (RECORD=a 
 
 demo: build lab ## a broken store on a real Kubernetes, the bot, and a local Slack (FAULT=…, SHAPE=…)
 	@bin/lab demo --fault $(FAULT) --shape $(SHAPE)
+
+drill: build lab ## practise: a fault that nobody is told, the alert, the clock, and a score card
+	@bin/lab drill
 
 set-up:
 	@scripts/chromium && scripts/node && scripts/redis && scripts/prometheus
@@ -71,7 +74,7 @@ test: build lab set-up lint ## everything, on a real cluster; about half an hour
 test-long: test ## everything of test, every fault, its verdict and its fix, the life of a cluster, and the fuzz targets for a minute each
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
 	@bin/lab up --cluster-only
-	(cd lab && go test -count=1 -p 1 -timeout 120m ./faults ./live/verdicts ./live/fixes ./live/store ./live/audit ./live/changes ./live/trouble ./live/volumes ./live/role); result=$$?; bin/lab down; exit $$result
+	(cd lab && go test -count=1 -p 1 -timeout 120m ./faults ./live/verdicts ./live/fixes ./live/store ./live/audit ./live/changes ./live/trouble ./live/volumes ./live/role ./drill); result=$$?; bin/lab down; exit $$result
 	@for target in internal/redisconf:FuzzParse internal/redact:FuzzText internal/runbook:FuzzLoad internal/runbook:FuzzSigns internal/evidence:FuzzOpen \
 	  internal/commands:FuzzHandle internal/slack:FuzzBlocks internal/report:FuzzNothingThatIsSaidBreaksTheReport; do \
 	  echo "fuzz: $$target"; go test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; done

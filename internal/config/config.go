@@ -1,8 +1,8 @@
 // Package config reads config.yaml and the environment, once, and says what
 // is wrong with them by the key's name.
 //
-// Only cmd/bot imports it. Tokens come from the environment or from files
-// that it names, never from config.yaml.
+// Only cmd/bot imports it, and what practises with a bot (lab drill). Tokens come
+// from the environment or from files that it names, never from config.yaml.
 package config
 
 import (
@@ -31,6 +31,7 @@ type Config struct {
 	Runbook    string            `mapstructure:"runbook"`
 	Kubeconfig string            `mapstructure:"kubeconfig"`
 	Targets    []evidence.Target `mapstructure:"targets"`
+	Drills     []string          `mapstructure:"drills"` // names of targets that may be broken for practice
 	Slack      Slack             `mapstructure:"slack"`
 	Roles      Roles             `mapstructure:"roles"`
 	Approvals  Approvals         `mapstructure:"approvals"`
@@ -146,6 +147,7 @@ func defaults(v *viper.Viper) {
 	v.SetDefault("runbook", "")
 	v.SetDefault("kubeconfig", "")
 	v.SetDefault("targets", []map[string]any{})
+	v.SetDefault("drills", []string{})
 	v.SetDefault("slack.bot_token_file", "")
 	v.SetDefault("slack.app_token_file", "")
 	v.SetDefault("slack.api_url", "")
@@ -360,6 +362,11 @@ func (c *Config) check(file string) error {
 			say(key, "the name %q stands twice", target.Name)
 		}
 		names[target.Name] = true
+	}
+	for _, name := range c.Drills {
+		if !names[name] {
+			say("drills", "there is no target %q", name)
+		}
 	}
 	for key, list := range map[string][]string{"roles.responders": c.Roles.Responders, "roles.approvers": c.Roles.Approvers} {
 		for _, who := range list {

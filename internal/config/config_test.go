@@ -55,6 +55,7 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		"a type of pager":        {"pagers: [{name: a, type: fax}]", `pagers[0].type: "fax" is not known`},
 		"a pager without key":    {"pagers: [{name: a, type: pagerduty}]", "pagers[0].key_env: there is no key"},
 		"a pager without name":   {"pagers: [{type: slack, channel: a}]", "pagers[0]: it has no name"},
+		"a drill on no target":   {"targets: [{name: a}]\ndrills: [a, b]", `drills: there is no target "b"`},
 		"a pager twice":          {"pagers: [{name: a, type: slack, channel: a}, {name: a, type: slack, channel: a}]", `pagers[1]: the name "a" stands twice`},
 		"a page nowhere":         {"pagers: [{name: a, type: slack}]", "pagers[0].channel: name the channel"},
 		"a webhook nowhere":      {"pagers: [{name: a, type: webhook}]", "pagers[0].url: a webhook needs its address"},

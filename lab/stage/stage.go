@@ -44,6 +44,9 @@ type Stage struct {
 	folder  string
 }
 
+// Target is what people call the one target; it may be broken for a drill.
+const Target = "demo"
+
 // grace is how long the bot may take to end by itself.
 const grace = 10 * time.Second
 
@@ -68,13 +71,14 @@ func (s *Stage) startBot(ctx context.Context, o Options) (err error) {
 	}
 	config := filepath.Join(s.folder, "config.yaml")
 	content := fmt.Sprintf(`targets:
-  - {name: demo, namespace: %q, context: %q}
+  - {name: %s, namespace: %q, context: %q}
+drills: [%s]
 slack:
   channels: [inc-redis]
 roles:
   responders: [U_RESPONDER]
   approvers: [U_APPROVER, U_SECOND]
-`, o.Namespace, o.Context)
+`, Target, o.Namespace, o.Context, Target)
 	if o.Alerts != "" {
 		content += fmt.Sprintf("alerts: {listen: %q, channel: inc-redis}\n", o.Alerts)
 	}
@@ -106,6 +110,9 @@ roles:
 	}()
 	return nil
 }
+
+// Store is the file that the bot keeps its incidents in.
+func (s *Stage) Store() string { return filepath.Join(s.folder, "incidents.db") }
 
 // Wait returns nil when ctx ends, and an error with the bot's last words when
 // the bot ends before.

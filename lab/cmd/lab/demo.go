@@ -38,8 +38,34 @@ func demoCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
-// demo runs until Ctrl-C. What it has started, it stops.
-func demo(ctx context.Context, f *flags, fault, listen string, keep bool) (failure error) {
+// demo runs until Ctrl-C.
+func demo(ctx context.Context, f *flags, fault, listen string, keep bool) error {
+	return scene(ctx, f, listen, keep, func(on *stage.Stage) error {
+		fmt.Printf("breaking the store: %s\n", faults.Describe(fault))
+		o := f.workloadOptions()
+		if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {
+			return err
+		}
+		fmt.Printf(`
+The store is down. Open this page; it behaves like Slack:
+
+    %s
+
+The alert arrives in #inc-redis by itself, within half a minute, with the diagnosis. (A fault that no alert sees: type
+/redis-session diagnose.) Then: Plan, and, as the approver (switch at the bottom left), Apply. The alert ends when the
+store is well, and the bot looks itself before it closes the incident. Ctrl-C stops everything.
+`, on.Workspace.Ready().Page)
+		if err := on.Wait(ctx); err != nil {
+			return err
+		}
+		fmt.Println("\nstopping")
+		return nil
+	})
+}
+
+// scene brings the cluster, the healthy store, what watches it, a local Slack and
+// the bot on it, for as long as play takes. What it has started, it stops.
+func scene(ctx context.Context, f *flags, listen string, keep bool, play func(*stage.Stage) error) (failure error) {
 	bot, err := botBinary(f)
 	if err != nil {
 		return err
@@ -84,24 +110,7 @@ func demo(ctx context.Context, f *flags, fault, listen string, keep bool) (failu
 		return err
 	}
 	defer func() { failure = errors.Join(failure, on.Close()) }()
-	fmt.Printf("breaking the store: %s\n", faults.Describe(fault))
-	if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {
-		return err
-	}
-	fmt.Printf(`
-The store is down. Open this page; it behaves like Slack:
-
-    %s
-
-The alert arrives in #inc-redis by itself, within half a minute, with the diagnosis. (A fault that no alert sees: type
-/redis-session diagnose.) Then: Plan, and, as the approver (switch at the bottom left), Apply. The alert ends when the
-store is well, and the bot looks itself before it closes the incident. Ctrl-C stops everything.
-`, on.Workspace.Ready().Page)
-	if err := on.Wait(ctx); err != nil {
-		return err
-	}
-	fmt.Println("\nstopping")
-	return nil
+	return play(on)
 }
 
 func stopCluster(f *flags) error {

@@ -56,7 +56,7 @@ and brings only the workload.`,
 	shared.StringVarP(&f.namespace, "namespace", "n", workload.DefaultNamespace, "namespace of the workload; several live side by side")
 	shared.StringVar(&f.state, "state", "", "folder of the cluster's state (default "+cluster.DefaultState+", or LAB_STATE)")
 	shared.StringVar(&f.repo, "repo", "", "root of the repository (default: found from the working directory or this program)")
-	cmd.AddCommand(upCommand(&f), downCommand(&f), statusCommand(&f), breakCommand(&f), healCommand(&f), slackCommand(), demoCommand(&f), picturesCommand(&f))
+	cmd.AddCommand(upCommand(&f), downCommand(&f), statusCommand(&f), breakCommand(&f), healCommand(&f), slackCommand(), demoCommand(&f), drillCommand(&f), picturesCommand(&f))
 	return cmd
 }
 
