@@ -10,6 +10,7 @@ import (
 
 	"redis-session-bot/internal/incident"
 	"redis-session-bot/internal/report"
+	"redis-session-bot/internal/runbook"
 )
 
 // Drill is one practice.
@@ -46,7 +47,8 @@ func Score(d Drill, inc incident.Incident) Card {
 		switch {
 		case judged.Scenario == d.Cause && card.Right == 0:
 			card.Right = after(judged.At)
-		case judged.Scenario != "" && judged.Scenario != d.Cause && card.Right == 0:
+		case judged.Confidence == runbook.Certain && judged.Scenario != d.Cause && card.Right == 0:
+			// One that is only likely may be of the first step alone.
 			card.Wrong = append(card.Wrong, "the verdict was "+judged.String())
 		}
 	}

@@ -28,7 +28,8 @@ func wandered() incident.Incident {
 	return incident.Incident{ID: "INC-7", Place: incident.Place{Channel: "C1"}, State: incident.Fixed, FixedAt: at(600),
 		Timeline: []incident.Entry{{At: at(20), Actor: incident.Alertmanager(), Text: "opened the incident"}, {At: at(45), Actor: ada, Text: "ran all"}},
 		Judgements: []incident.Judgement{
-			{Scenario: "crash-loop", Title: "Crash loop", Confidence: runbook.Possible, At: at(21)},
+			{Scenario: "crash-loop", Title: "Crash loop", Confidence: runbook.Likely, At: at(21)},
+			{Scenario: "bad-rollout", Title: "Bad rollout", Confidence: runbook.Certain, At: at(23)},
 			{Scenario: "volume", Title: "Volume", Confidence: runbook.Certain, At: at(50)},
 			{Scenario: "emptied", Title: "Sessions are gone", Confidence: runbook.Likely, At: at(650)}},
 		Plans: []incident.Plan{
@@ -42,7 +43,7 @@ func wandered() incident.Incident {
 
 func TestScore(t *testing.T) {
 	straight := wandered()
-	straight.Judgements, straight.Plans = straight.Judgements[1:2], straight.Plans[5:]
+	straight.Judgements, straight.Plans = straight.Judgements[2:3], straight.Plans[5:]
 	lost := wandered()
 	lost.FixedAt, lost.State, lost.Judgements, lost.Plans = time.Time{}, incident.Walking, nil, nil
 	early := straight
@@ -52,11 +53,11 @@ func TestScore(t *testing.T) {
 		want Card
 	}{
 		"wrong turns": {wandered(), Card{Drill: practised, Incident: "INC-7", Channel: "C1", Acknowledged: 45 * time.Second, Right: 50 * time.Second, Fixed: 10 * time.Minute,
-			Wrong: []string{"the verdict was Crash loop — possible", "plan 1 (restart the store) was undone",
+			Wrong: []string{"the verdict was Bad rollout — certain", "plan 1 (restart the store) was undone",
 				"plan 3 (use memory) did not end well: the API server refused it.", "plan 5 (give it more memory) was not enough: plan 6 followed"}}},
-		"straight": {straight, Card{Drill: practised, Incident: "INC-7", Channel: "C1", Acknowledged: 45 * time.Second, Right: 50 * time.Second, Fixed: 10 * time.Minute}},
-		"no end":   {lost, Card{Drill: practised, Incident: "INC-7", Channel: "C1", Acknowledged: 45 * time.Second}},
-		"nobody":   {incident.Incident{}, Card{Drill: practised}},
+		"straight":   {straight, Card{Drill: practised, Incident: "INC-7", Channel: "C1", Acknowledged: 45 * time.Second, Right: 50 * time.Second, Fixed: 10 * time.Minute}},
+		"no end":     {lost, Card{Drill: practised, Incident: "INC-7", Channel: "C1", Acknowledged: 45 * time.Second}},
+		"nobody":     {incident.Incident{}, Card{Drill: practised}},
 		"two clocks": {early, Card{Drill: practised, Incident: "INC-7", Channel: "C1", Acknowledged: 45 * time.Second, Right: time.Second, Fixed: 10 * time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {

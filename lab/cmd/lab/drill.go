@@ -82,7 +82,9 @@ func (p practice) here(ctx context.Context, f *flags, listen string) error {
 		ended := make(chan error, 1)
 		go func() { ended <- on.Wait(ctx); end() }() // without the bot there is no drill
 		err := p.run(ctx, drill.Options{Workload: f.workloadOptions(), Target: stage.Target,
-			Recent: func(ctx context.Context, since time.Time) ([]incident.Incident, error) { return peek(ctx, on.Store(), since) },
+			Recent: func(ctx context.Context, since time.Time) ([]incident.Incident, error) {
+				return peek(ctx, on.Store(), since)
+			},
 		}, slack.New(ready.BotToken, slack.OptionAPIURL(ready.API)))
 		end()
 		return errors.Join(err, <-ended)
@@ -121,7 +123,9 @@ func (p practice) there(ctx context.Context, f *flags, file, name string) error 
 // recentOf reads the store of a bot that is being served.
 func recentOf(c config.Config, kubeconfig string) (func(context.Context, time.Time) ([]incident.Incident, error), error) {
 	if c.Store.Kind == config.StoreFile {
-		return func(ctx context.Context, since time.Time) ([]incident.Incident, error) { return peek(ctx, c.Store.Path, since) }, nil
+		return func(ctx context.Context, since time.Time) ([]incident.Incident, error) {
+			return peek(ctx, c.Store.Path, since)
+		}, nil
 	}
 	if c.Store.Namespace == "" {
 		return nil, errors.New("name the namespace that the bot keeps its incidents in (store.namespace): from here nobody knows its own")
