@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"redis-session-bot/internal/slack/slacktest"
@@ -73,17 +74,33 @@ func (a *acks) row(with string) row {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// acks is a person in the workspace, with a watch.
+// acks is people in the workspace, with a watch. Safe for concurrent use.
 type acks struct {
 	workspace *slacktest.Workspace
 	rooms     int // channels, an incident in each
-	took      []time.Duration
+
+	mu   sync.Mutex
+	took []time.Duration
+}
+
+// add keeps how long an acknowledgement took that was asked for then.
+func (a *acks) add(asked time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.took = append(a.took, time.Since(asked))
+}
+
+// number is how many were timed.
+func (a *acks) number() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.took)
 }
 
 func (a *acks) command(channel, text string) error {
 	began := time.Now()
 	result := a.workspace.Command(slacktest.TypedCommand{User: responder, Channel: channel, Command: "/redis-session", Text: text})
-	a.took = append(a.took, time.Since(began))
+	a.add(began)
 	if !result.OK {
 		return fmt.Errorf("/redis-session %s: %s", text, result.Error)
 	}
@@ -94,7 +111,7 @@ func (a *acks) click(p slacktest.Press) error {
 	began := time.Now()
 	result := a.workspace.Click(p)
 	if result.OK {
-		a.took = append(a.took, time.Since(began))
+		a.add(began)
 	}
 	if result.Error == "no_such_action" || result.Error == "message_not_found" {
 		return nil // the message was drawn anew meanwhile

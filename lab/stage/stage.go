@@ -31,6 +31,7 @@ type Options struct {
 	Alerts     string // address of the bot's webhook; empty: none
 	Token      string // that the webhook wants
 	Prometheus string // its address; empty: it is not asked
+	Guide      []slacktest.Advice
 }
 
 // Stage is the local Slack with the bot on it.
@@ -54,7 +55,7 @@ const grace = 10 * time.Second
 // workspace have the roles that their names say.
 func Start(ctx context.Context, o Options) (*Stage, error) {
 	// The bot says goodbye when ctx ends, and needs the workspace for it.
-	workspace, err := slacktest.Start(context.WithoutCancel(ctx), slacktest.Options{Listen: o.Listen})
+	workspace, err := slacktest.Start(context.WithoutCancel(ctx), slacktest.Options{Listen: o.Listen, Guide: o.Guide})
 	if err != nil {
 		return nil, err
 	}

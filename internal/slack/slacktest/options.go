@@ -30,10 +30,18 @@ type Options struct {
 	Events []string
 	// NoSocketMode switches Socket Mode off for the app: apps.connections.open refuses.
 	NoSocketMode bool
+	// Guide leads a newcomer through the page, a line at a time; nil: there is none.
+	Guide []Advice
 	// Facts are the points on which reports about Slack differ.
 	Facts Facts
 	// Limits are the limits and timings; a zero field means Slack's own.
 	Limits Limits
+}
+
+// Advice is a line of the page's guide.
+type Advice struct {
+	When string `json:"when"` // what the newest message of a channel says once it is time for it; empty for the first
+	Says string `json:"says"` // what to do now
 }
 
 // Facts are behaviours of Slack that users report and no document promises. An app should pass with both values of each.

@@ -172,7 +172,7 @@ func (w *Workspace) describe() object {
 		groups = append(groups, object{"id": g.ID, "handle": g.Handle, "name": g.Name, "users": g.Users})
 	}
 	return object{
-		"ok": true, "team": teamName, "users": users, "channels": channels, "commands": commands, "usergroups": groups,
+		"ok": true, "team": teamName, "users": users, "channels": channels, "commands": commands, "usergroups": groups, "guide": w.opts.Guide,
 		"bot": object{"user_id": BotUser, "name": BotName, "connected": len(w.greeted) > 0}, "now": w.now().UTC().Format(time.RFC3339),
 	}
 }

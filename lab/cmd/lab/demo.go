@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"redis-session-bot/internal/slack/slacktest"
 	"redis-session-bot/lab/cluster"
 	"redis-session-bot/lab/faults"
 	"redis-session-bot/lab/monitoring"
@@ -38,9 +39,21 @@ func demoCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
+// guide leads a newcomer from the alert to the fix and back.
+var guide = []slacktest.Advice{
+	{Says: "A store is about to break. Within half a minute the alert opens an incident here by itself. (A fault that no alert sees: type /redis-session diagnose.)"},
+	{When: "Run all", Says: "This is the incident: what users notice, and one line for each step of the runbook. Press Run all, or Run for one step after the other. Nothing is changed by looking."},
+	{When: "Run all again", Says: "Every step has run. The verdict says how sure it is and because of what; each step's own result is in the thread. Where no button offers a plan, it says what a person does by hand."},
+	{When: "Plan: ", Says: "The verdict says how sure it is and because of what; each step's own result is in the thread. Press Plan: the bot prepares the fix and changes nothing yet."},
+	{When: "waits in the thread", Says: "Open the thread: the card shows every change as a diff, tried by the API server. Only an approver may apply it: become Abel Prover at the bottom left, and press Apply there."},
+	{When: "Applying plan", Says: "It writes what the card showed, once, and waits for the rollout. A second click would change nothing."},
+	{When: "Fixed at", Says: "Mended and verified by a session that was written and read back. Undo puts the objects back; Report gives the whole story. The alert ends by itself within a minute."},
+	{When: "The alert is quiet, and the store is well", Says: "That was all: the alert has ended, the bot has looked for itself and closed the incident. Type /redis-session history, or end the demo with Ctrl-C in the terminal."},
+}
+
 // demo runs until Ctrl-C.
 func demo(ctx context.Context, f *flags, fault, listen string, keep bool) error {
-	return scene(ctx, f, listen, keep, func(on *stage.Stage) error {
+	return scene(ctx, f, listen, keep, guide, func(on *stage.Stage) error {
 		fmt.Printf("breaking the store: %s\n", faults.Describe(fault))
 		o := f.workloadOptions()
 		if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {
@@ -65,7 +78,7 @@ store is well, and the bot looks itself before it closes the incident. Ctrl-C st
 
 // scene brings the cluster, the healthy store, what watches it, a local Slack and
 // the bot on it, for as long as play takes. What it has started, it stops.
-func scene(ctx context.Context, f *flags, listen string, keep bool, play func(*stage.Stage) error) (failure error) {
+func scene(ctx context.Context, f *flags, listen string, keep bool, guide []slacktest.Advice, play func(*stage.Stage) error) (failure error) {
 	bot, err := botBinary(f)
 	if err != nil {
 		return err
@@ -94,7 +107,7 @@ func scene(ctx context.Context, f *flags, listen string, keep bool, play func(*s
 	if err != nil {
 		return err
 	}
-	stands := stage.Options{Bot: bot, Listen: listen, Namespace: f.namespace, Context: f.context, Kubeconfig: o.Kubeconfig, Alerts: webhook, Token: rand.Text()}
+	stands := stage.Options{Bot: bot, Listen: listen, Namespace: f.namespace, Context: f.context, Kubeconfig: o.Kubeconfig, Alerts: webhook, Token: rand.Text(), Guide: guide}
 	if f.own() { // the pods of another cluster cannot be reached from here
 		fmt.Println("watching the store with Prometheus, as the runbook's alert rule does, only less patient:")
 		watch, err := monitoring.Start(ctx, monitoring.Options{Repo: repo, Workload: o, Webhook: "http://" + webhook + "/alerts", Token: stands.Token, For: 10 * time.Second, Out: os.Stdout})

@@ -74,7 +74,7 @@ type practice struct {
 
 // here brings everything on this machine.
 func (p practice) here(ctx context.Context, f *flags, listen string) error {
-	return scene(ctx, f, listen, false, func(on *stage.Stage) error {
+	return scene(ctx, f, listen, false, nil, func(on *stage.Stage) error {
 		fmt.Printf("\nOpen this page; it behaves like Slack, and the alert arrives in #inc-redis:\n\n    %s\n\n"+
 			"(A fault that no alert sees: type /redis-session diagnose.)\n\n", on.Workspace.Ready().Page)
 		ready := on.Workspace.Ready()

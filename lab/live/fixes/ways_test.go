@@ -24,21 +24,21 @@ type way struct {
 // package tries in its short run; see tried.
 var sample = []string{"scaled-to-zero on statefulset", "service-mismatch on deployment", "broken-probe/port on statefulset", "volume/pending on deployment",
 	"port-conflict/pod on deployment", "port-conflict/container on deployment", "emptied on deployment",
-	"config-error on statefulset", "out-of-memory on deployment", "bad-rollout on deployment"}
+	"out-of-memory on deployment", "bad-rollout on deployment"}
 
 // tried is where the short run of the live tests goes one way through each
 // kind of change.
 var tried = map[string]string{
 	"delete-pods":       "here: port-conflict/pod",
 	"drop-container":    "here: port-conflict/container",
-	"edit-redis-config": "here: config-error",
+	"edit-redis-config": "live/page: TestClickThroughToAFix",
 	"keep-data":         "live/store: TestAppendOnlyIsSwitchedWithoutLoss",
 	"kill-script":       "live/store: TestAScriptIsEnded",
 	"promote":           "live/store: TestAPromotion",
 	"repair-aof":        "live/volumes: TestRepair",
 	"replace-volume":    "here: volume/pending",
 	"replicate":         "live/store: TestAPromotion, its way back",
-	"restart":           "here: config-error",
+	"restart":           "live/page: TestClickThroughToAFix",
 	"restore-backup":    "live/volumes: TestSnapshot",
 	"roll-back":         "here: bad-rollout",
 	"rotate-password":   "live/store: TestARotation",

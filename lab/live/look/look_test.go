@@ -154,6 +154,9 @@ func write(t *testing.T, bundle evidence.Bundle) {
 
 func TestLook(t *testing.T) {
 	for _, shape := range workload.Shapes() {
+		if testing.Short() && shape != workload.StatefulSet {
+			continue
+		}
 		t.Run(shape, func(t *testing.T) {
 			t.Parallel()
 			p := admit(t, shape)

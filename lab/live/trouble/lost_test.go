@@ -25,11 +25,10 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 		"the second answer is lost": {true, live.IsWrite(http.MethodPut, "deployments")},
 		"the second write is lost":  {false, live.IsWrite(http.MethodPut, "deployments")},
 	}
-	if testing.Short() { // one of each
-		delete(tests, "its answer is lost")
-		delete(tests, "the second write is lost")
-	}
 	for name, test := range tests {
+		if testing.Short() && name != "the second answer is lost" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := live.Admit(t, "trouble-"+strings.ReplaceAll(name, " ", "-"), workload.Deployment, "")

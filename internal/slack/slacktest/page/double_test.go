@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -22,6 +23,7 @@ type double struct {
 	mu       sync.Mutex
 	messages map[string]json.RawMessage // by thread; "" is the channel itself
 	view     string
+	guide    string              // JSON
 	answers  map[string][]string // by path: what to say, in turn
 	heard    []call
 	nudges   chan string
@@ -38,6 +40,7 @@ func newDouble(t *testing.T) *double {
 	d := &double{
 		messages: map[string]json.RawMessage{"": read(t, "gallery.json"), "1732331400.000100": read(t, "thread.json")},
 		view:     "null",
+		guide:    "null",
 		answers:  map[string][]string{},
 		nudges:   make(chan string, 16),
 		stop:     make(chan struct{}),
@@ -45,7 +48,9 @@ func newDouble(t *testing.T) *double {
 	workspace := read(t, "workspace.json")
 	mux := http.NewServeMux()
 	mux.Handle("/", page.Handler())
-	mux.HandleFunc("GET /user/workspace", func(w http.ResponseWriter, _ *http.Request) { w.Write(workspace) })
+	mux.HandleFunc("GET /user/workspace", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"guide":%s,%s`, d.guide, bytes.TrimPrefix(workspace, []byte("{")))
+	})
 	mux.HandleFunc("GET /user/messages", d.serveMessages)
 	mux.HandleFunc("GET /user/view", func(w http.ResponseWriter, _ *http.Request) {
 		d.mu.Lock()

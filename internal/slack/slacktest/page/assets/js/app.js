@@ -5,6 +5,7 @@ import { clickError, commandError, commandInThread, unknownCommand } from "./err
 import { Composer, encode } from "./composer.js";
 import { confirm } from "./dialogs.js";
 import { Directory } from "./people.js";
+import { Guide } from "./guide.js";
 import { Modal } from "./modal.js";
 import { Pane } from "./pane.js";
 import { channelHead, rail, sidebar, threadHead, topBar, welcome } from "./shell.js";
@@ -22,6 +23,7 @@ export class App {
     this.seen = new Map(); // channel -> ts of its newest message when it was last looked at
     this.drafts = new Map(); // place -> what is typed there
     this.modal = new Modal(this);
+    this.guide = workspace.guide?.length ? new Guide(workspace.guide) : null;
     this.readAddress();
   }
 
@@ -73,7 +75,7 @@ export class App {
     this.pane = new Pane(this, { channel: this.channel, thread: null }, `Messages in ${this.directory.channelName(this.channel)}`);
     this.pane.head.append(...welcome(this));
     this.composer = this.newComposer(`Message #${this.directory.channelName(this.channel)}`, null);
-    return h("main", { class: "channel" }, channelHead(this), this.pane.root, this.composer.root);
+    return h("main", { class: "channel" }, channelHead(this), this.guide?.root, this.pane.root, this.composer.root);
   }
 
   buildThread() {
@@ -194,6 +196,7 @@ export class App {
       }
       if (top.messages) {
         pane.show(top.messages);
+        this.guide?.follow(pane.list);
         if (this.sought && pane.reveal(this.sought)) this.sought = null;
         this.seen.set(channel, newest(top.messages));
         this.mark(channel, false);
