@@ -11,8 +11,8 @@ LAB = $$(go list ./... | grep -v /cmd/kube)
 # What is tried on the machine's one cluster; lab/cluster makes one of its own. The Role rule by rule, and every change
 # against everything that goes wrong, take their time: make test-long tries them. Those that have several stores at once
 # need the machine for themselves; of the others two at a time mostly wait, those first that wait longest.
-CROWDED = ./faults ./live/fixes ./live/trouble ./live/verdicts ./live/volumes
-PATIENT = ./live/store ./live/alerts ./live/install ./live/audit
+CROWDED = ./live/fixes ./live/trouble ./live/verdicts
+PATIENT = ./live/store ./live/volumes ./live/alerts ./live/install ./faults ./live/audit
 LIVE = $(PATIENT) $$(go list ./... | grep -v -e /cmd/kube -e /lab/cluster$$ -e /live/role$$ -e /live/changes$$ $(patsubst .%,-e /lab%$$,$(CROWDED) $(PATIENT)))
 # What the race detector looks at in the stores: reading files that are cut off at any byte is slow under it, and one
 # goroutine's. It does not look at what else is one goroutine's, pressed in a browser, or read from the documents.
