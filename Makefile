@@ -61,7 +61,7 @@ lint: go ## go vet, staticcheck and gofmt over both modules
 	@echo "lint: go vet"; go vet ./... && cd lab && go vet $(LAB)
 	@echo "lint: staticcheck"; go run $(STATICCHECK) ./... && cd lab && go run $(STATICCHECK) $(LAB)
 
-test: build lab set-up lint ## everything, on a real cluster; about half an hour on two cores
+test: build lab set-up lint ## everything, on a real cluster; about 20 minutes on two cores once Kubernetes is compiled
 	@echo "test: packages, with the race detector"
 	$(GOTEST) -race -skip '$(DOCUMENTS)' $$(go list ./... | grep -v -x -F "$$(go list $(CALM) ./internal/store/...)")
 	$(GOTEST) -race -run '$(RACES)' ./internal/store/...
