@@ -87,7 +87,7 @@ func Over(inc incident.Incident) bool {
 // span is how long it took, in words.
 func span(d time.Duration) string {
 	if d == 0 {
-		return "not"
+		return "never"
 	}
 	return "after " + report.Span(d)
 }

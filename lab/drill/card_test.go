@@ -102,7 +102,7 @@ func TestShow(t *testing.T) {
 			t.Errorf("too long for Slack: %s", data)
 		}
 	}
-	if none := (Card{Drill: practised}).Markdown(); !strings.Contains(none, "| Acknowledged | not |") || !strings.Contains(none, "- no incident was opened") {
+	if none := (Card{Drill: practised}).Markdown(); !strings.Contains(none, "| Acknowledged | never |") || !strings.Contains(none, "- no incident was opened") {
 		t.Errorf("nobody came:\n%s", none)
 	}
 }
@@ -119,7 +119,7 @@ func TestKeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := strings.Split(strings.TrimSpace(string(table)), "\n")[4:]
-	if len(rows) != 2 || !strings.Contains(rows[0], "out-of-memory") || rows[1] != "| 2026-01-02 03:04 | volume/lost | staging | not | not | not | 0 |" {
+	if len(rows) != 2 || !strings.Contains(rows[0], "out-of-memory") || rows[1] != "| 2026-01-02 03:04 | volume/lost | staging | never | never | never | 0 |" {
 		t.Errorf("%q", rows)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "drills.jsonl"), []byte("{}\nnonsense\n"), 0o644); err != nil {

@@ -35,7 +35,14 @@ type Options struct {
 // scores. The end of ctx ends the drill, and is no error. A store that is not well,
 // or that has an open incident, is refused.
 func Run(ctx context.Context, o Options) (card Card, failure error) {
-	status, err := workload.Look(ctx, o.Workload)
+	copied, err := workload.Open(o.Workload)
+	if err != nil {
+		return card, err
+	}
+	if err := copied.Mine(ctx); err != nil {
+		return card, err
+	}
+	status, err := copied.Look(ctx)
 	if err != nil {
 		return card, err
 	}

@@ -27,7 +27,7 @@ func (c Card) turns() []string {
 	case c.Incident == "":
 		return []string{"no incident was opened"}
 	case len(c.Wrong) == 0:
-		return []string{"no wrong turn"}
+		return []string{"none"}
 	}
 	return c.Wrong
 }

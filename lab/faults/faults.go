@@ -146,6 +146,9 @@ func Break(ctx context.Context, o Options, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := c.Mine(ctx); err != nil {
+		return err
+	}
 	status, err := c.Look(ctx)
 	if err != nil {
 		return err

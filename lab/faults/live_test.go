@@ -68,6 +68,23 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestAStoreOfOthersIsNotBroken: whoever names the wrong namespace or cluster loses
+// nothing.
+func TestAStoreOfOthersIsNotBroken(t *testing.T) {
+	lab, err := cluster.Up(t.Context(), cluster.Options{Repo: "../..", Images: workload.Images, Out: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = faults.Break(t.Context(), faults.Options{Kubeconfig: lab.Kubeconfig, Namespace: "default"}, "scaled-to-zero")
+	if err == nil || !strings.Contains(err.Error(), "was not made by the lab") {
+		t.Errorf("%v", err)
+	}
+	err = faults.Break(t.Context(), faults.Options{Kubeconfig: lab.Kubeconfig, Namespace: "nowhere"}, "scaled-to-zero")
+	if !errors.Is(err, workload.ErrMissing) {
+		t.Errorf("%v", err)
+	}
+}
+
 // patient is one copy of the workload.
 type patient struct {
 	*testing.T

@@ -60,6 +60,20 @@ func (c *Copy) ensureNamespace(ctx context.Context) error {
 	})
 }
 
+// Mine refuses a namespace that the lab did not make: nothing in it is broken.
+func (c *Copy) Mine(ctx context.Context) error {
+	live, err := c.Clients.CoreV1().Namespaces().Get(ctx, c.Namespace, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("namespace %s: %w", c.Namespace, ErrMissing)
+	case err != nil:
+		return fmt.Errorf("get namespace %s: %w", c.Namespace, err)
+	case live.Labels[ownerLabel] != manager:
+		return c.foreign()
+	}
+	return nil
+}
+
 func (c *Copy) foreign() error {
 	return fmt.Errorf("the namespace %s was not made by the lab, so it is left alone: choose another with --namespace", c.Namespace)
 }

@@ -39,8 +39,8 @@ func demoCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
-// guide leads a newcomer from the alert to the fix and back.
-var guide = []slacktest.Advice{
+// tour leads a newcomer from the alert to the fix and back.
+var tour = []slacktest.Advice{
 	{Says: "A store is about to break. Within half a minute the alert opens an incident here by itself. (A fault that no alert sees: type /redis-session diagnose.)"},
 	{When: "Run all", Says: "This is the incident: what users notice, and one line for each step of the runbook. Press Run all, or Run for one step after the other. Nothing is changed by looking."},
 	{When: "Run all again", Says: "Every step has run. The verdict says how sure it is and because of what; each step's own result is in the thread. Where no button offers a plan, it says what a person does by hand."},
@@ -53,7 +53,7 @@ var guide = []slacktest.Advice{
 
 // demo runs until Ctrl-C.
 func demo(ctx context.Context, f *flags, fault, listen string, keep bool) error {
-	return scene(ctx, f, listen, keep, guide, func(on *stage.Stage) error {
+	return scene(ctx, f, listen, keep, tour, func(on *stage.Stage) error {
 		fmt.Printf("breaking the store: %s\n", faults.Describe(fault))
 		o := f.workloadOptions()
 		if err := faults.Break(ctx, faults.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Namespace: o.Namespace, Out: os.Stdout}, fault); err != nil {

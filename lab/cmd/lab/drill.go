@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -37,8 +38,8 @@ verified fix, and the wrong turns. The store is healed at the end.
 Without --config everything is brought on this machine, as by lab demo, with a
 local Slack to work in. With the config.yaml of a bot that is being served, the
 drill is on one of its targets, in its own Slack. Only a target that the
-configuration lists under drills is ever broken; it runs a copy of the lab's
-workload (lab up --kubeconfig …).`,
+configuration lists under drills is ever broken, and only a copy of the workload
+that the lab has made (lab up --kubeconfig …).`,
 		Example: "  lab drill\n  lab drill --fault out-of-memory\n  lab drill --config config.yaml --target staging",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,9 +84,16 @@ func (p practice) here(ctx context.Context, f *flags, listen string) error {
 		go func() { ended <- on.Wait(ctx); end() }() // without the bot there is no drill
 		err := p.run(ctx, drill.Options{Workload: f.workloadOptions(), Target: stage.Target,
 			Recent: func(ctx context.Context, since time.Time) ([]incident.Incident, error) {
+				if _, err := os.Stat(on.Store()); errors.Is(err, fs.ErrNotExist) {
+					return nil, nil // the bot has only just been started
+				}
 				return peek(ctx, on.Store(), since)
 			},
 		}, slack.New(ready.BotToken, slack.OptionAPIURL(ready.API)))
+		if err == nil && ctx.Err() == nil {
+			fmt.Println("The card is in the channel, too, if there was an incident. Ctrl-C stops everything.")
+			<-ctx.Done()
+		}
 		end()
 		return errors.Join(err, <-ended)
 	})

@@ -26,6 +26,7 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 		"the second write is lost":  {false, live.IsWrite(http.MethodPut, "deployments")},
 	}
 	for name, test := range tests {
+		// The short run tries the one that nobody can know.
 		if testing.Short() && name != "the second answer is lost" {
 			continue
 		}
