@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"redis-session-bot/internal/redisconf"
@@ -24,14 +26,22 @@ func (r *reader) readConfig() {
 		}
 		r.evidence.Config.Exists, r.evidence.Config.Text = true, text
 		r.evidence.Config.Managers = managersOf(configMap.ObjectMeta)
-		for _, directive := range redisconf.Parse(text).Directives() {
-			r.evidence.Config.Directives = append(r.evidence.Config.Directives,
-				Directive{Name: directive.Name, Args: strings.Join(directive.Args, " "), Line: int64(directive.Line)})
+		file := redisconf.Parse(text)
+		for _, unclosed := range file.Unclosed() {
+			r.evidence.Config.Directives = append(r.evidence.Config.Directives, directiveOf(unclosed))
+		}
+		for _, directive := range file.Directives() {
+			r.evidence.Config.Directives = append(r.evidence.Config.Directives, directiveOf(directive))
 			if directive.Name == "maxmemory" && len(directive.Args) == 1 {
 				r.evidence.Config.Memory, _ = redisconf.Memory(directive.Args[0]) // one that Redis refuses is a finding of the configuration check
 			}
 		}
+		slices.SortFunc(r.evidence.Config.Directives, func(a, b Directive) int { return cmp.Compare(a.Line, b.Line) })
 	}
+}
+
+func directiveOf(d redisconf.Directive) Directive {
+	return Directive{Name: d.Name, Args: strings.Join(d.Args, " "), Line: int64(d.Line)}
 }
 
 // unknownConfig keeps a refused line readable though the file itself is not.

@@ -242,6 +242,9 @@ func (n configName) rename(file *redisconf.File) (string, error) {
 // dropAllBut takes every directive out but those of that name and those that
 // hold a secret, and names what it took out.
 func dropAllBut(file *redisconf.File, only []string) []string {
+	for unclosed := file.Unclosed(); len(unclosed) > 0; unclosed = file.Unclosed() { // Redis would refuse it
+		file.Drop(unclosed[0].Line)
+	}
 	all := file.Directives()
 	var dropped []string
 	for i := len(all) - 1; i >= 0; i-- { // from the end, so that the numbers before hold
@@ -261,7 +264,7 @@ func dropAllBut(file *redisconf.File, only []string) []string {
 // findLine finds the line to drop; a number must hold the directive it names.
 func findLine(file *redisconf.File, line configLine) (int, error) {
 	var at []int
-	for _, directive := range file.Directives() {
+	for _, directive := range append(file.Directives(), file.Unclosed()...) {
 		if strings.EqualFold(directive.Name, line.Directive) {
 			at = append(at, directive.Line)
 		}
@@ -271,7 +274,7 @@ func findLine(file *redisconf.File, line configLine) (int, error) {
 		if err == nil && slices.Contains(at, number) {
 			return number, nil
 		}
-		return 0, refuse("Line %s of the configuration is not %s any more: somebody has changed it. Run the diagnosis again.", line.Line, line.Directive)
+		return 0, refuse("Line %s of the configuration is another one by now (it was: %s). Somebody has changed the file. Run the diagnosis again.", line.Line, line.Directive)
 	}
 	if len(at) != 1 {
 		return 0, refuse("The configuration has %d lines with %s; name one by its number.", len(at), line.Directive)

@@ -30,6 +30,9 @@ func appliedFile(configMap *corev1.ConfigMap, key string) (string, error) {
 		return "", refuse("What kubectl apply last wrote to %s is what stands there now: there is no other version to take.", configMap.Name)
 	}
 	file := redisconf.Parse(applied)
+	if unclosed := file.Unclosed(); len(unclosed) > 0 {
+		return "", refuse("Redis would refuse line %d of what kubectl apply last wrote to %s, too: its quotes do not close. Correct the line instead.", unclosed[0].Line, configMap.Name)
+	}
 	for _, directive := range file.Directives() {
 		if meant := redisconf.Meant(directive.Name, directive.Args...); meant != "" {
 			return "", refuse("Line %d of what kubectl apply last wrote to %s seems to be misspelt, too: %s, where %s is meant. Correct the line instead.",

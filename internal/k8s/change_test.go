@@ -127,7 +127,7 @@ func TestChangesAreRefusedBeforeTheClick(t *testing.T) {
 		"a value Redis refuses":       {confOf(""), changeConfig, `{"set":{"maxmemory":"512Mi"}}`, "not an amount of memory"},
 		"a policy Redis refuses":      {confOf(""), changeConfig, `{"set":{"maxmemory-policy":"lru"}}`, "use one of noeviction"},
 		"a secret":                    {confOf(""), changeConfig, `{"set":{"requirepass":"x"}}`, "holds a secret"},
-		"a line that has moved":       {confOf("a 1\nb 2\n"), changeConfig, `{"drop":[{"line":1,"directive":"b"}]}`, "is not b any more"},
+		"a line that has moved":       {confOf("a 1\nb 2\n"), changeConfig, `{"drop":[{"line":1,"directive":"b"}]}`, "Line 1 of the configuration is another one by now (it was: b)"},
 		"a directive that is twice":   {confOf("a 1\na 2\n"), changeConfig, `{"drop":[{"directive":"a"}]}`, "2 lines with a"},
 		"nothing was applied":         {confOf("a 1\n"), changeConfig, `{"applied":true}`, "keeps no version that kubectl apply wrote"},
 		"applied without the key":     {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "conf", Annotations: map[string]string{lastApplied: `{"data":{"other":"x"}}`}}, Data: map[string]string{"redis.conf": "a 1\n"}}, changeConfig, `{"applied":true}`, "has no key redis.conf"},
@@ -135,6 +135,7 @@ func TestChangesAreRefusedBeforeTheClick(t *testing.T) {
 		"applied is what stands":      {appliedConf("a 1\n", "a 1\n"), changeConfig, `{"applied":true}`, "is what stands there now"},
 		"applied, and misspelt":       {appliedConf("maxmemory-polciy allkeys-lru\n", "a 1\n"), changeConfig, `{"applied":true}`, "maxmemory-polciy, where maxmemory-policy is meant"},
 		"applied, and refused":        {appliedConf("a 1\nmaxmemory 1Gi\n", "a 1\n"), changeConfig, `{"applied":true}`, "Redis would refuse line 2 of what kubectl apply last wrote to conf: maxmemory 1Gi: "},
+		"applied, and unclosed":       {appliedConf("a 1\nsave \"3600 1\n", "a 1\n"), changeConfig, `{"applied":true}`, "line 2 of what kubectl apply last wrote to conf, too: its quotes do not close"},
 		"applied, another password":   {appliedConf("requirepass old\n", "requirepass new\nb 1\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
 		"applied, no password":        {appliedConf("a 1\n", "a 1\nmasterauth new\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
 		"applied, another ACL file":   {appliedConf("aclfile /a\n", "aclfile /b\n"), changeConfig, `{"applied":true}`, "it would change who may log in"},
@@ -162,6 +163,53 @@ func TestChangesAreRefusedBeforeTheClick(t *testing.T) {
 				t.Errorf("want %q, got %v", test.want, err)
 			}
 		})
+	}
+}
+
+// TestALineWhoseQuotesDoNotClose is found by its number, and no least
+// configuration keeps it.
+func TestALineWhoseQuotesDoNotClose(t *testing.T) {
+	const broken = "port 6379\nsave \"3600 1\nhz 10\n"
+	for args, want := range map[string]string{
+		`{"drop":[{"line":2,"directive":"save"}]}`: "port 6379\nhz 10\n",
+		`{"only":["port","save"]}`:                 "port 6379\n",
+	} {
+		object := confOf(broken)
+		e, err := apply(t, object, changeConfig, args)
+		if err != nil || object.Data["redis.conf"] != want {
+			t.Fatalf("%s: %q, %v", args, object.Data["redis.conf"], err)
+		}
+		if undo(t, object, e.undo); object.Data["redis.conf"] != broken {
+			t.Errorf("%s: came back as %q", args, object.Data["redis.conf"])
+		}
+	}
+}
+
+// TestTheLastPasswordStays: no plan opens the store to everybody.
+func TestTheLastPasswordStays(t *testing.T) {
+	for _, test := range []struct {
+		was, is, command string
+		refused          bool
+	}{
+		{"requirepass a b\n", "hz 10\n", "", true},
+		{"requirepass \"a\n", "", "", true},
+		{"user a on >x\n", "", "--port", true},
+		{"aclfile /a\n", "# none\n", "", true},
+		{"requirepass a\nrequirepass b c\n", "requirepass a\n", "", false},
+		{"requirepass \"a\n", "", "--requirepass", false},
+		{"hz 10\n", "", "", false},
+		{"requirepass \"\"\n", "", "", false},
+	} {
+		store := deploymentWith("")
+		if test.command != "" {
+			store.Spec.Template.Spec.Containers[0].Args = []string{test.command, "x"}
+		}
+		p := &planner{target: evidence.Target{Namespace: "shop", Workload: "store", Container: "redis", Config: "conf", ConfigKey: "redis.conf"},
+			drafts: []*draft{{name: objectName{kindConfigMap, "conf"}, base: confOf(test.was), want: confOf(test.is)},
+				{name: objectName{kindWorkload, "store"}, base: store, want: store}}}
+		if err := p.guarded(); (err != nil) != test.refused {
+			t.Errorf("%+v: %v", test, err)
+		}
 	}
 }
 

@@ -195,7 +195,8 @@ func (l *look) specSecrets(spec *corev1.PodSpec) []string {
 // confSecrets are the arguments of a configuration's secret directives.
 func confSecrets(text string) []string {
 	var found []string
-	for _, directive := range redisconf.Parse(text).Directives() {
+	file := redisconf.Parse(text)
+	for _, directive := range append(file.Directives(), file.Unclosed()...) {
 		if directive.Name == "user" {
 			for _, word := range directive.Args {
 				if len(word) > 1 && strings.ContainsAny(word[:1], "><#!") {

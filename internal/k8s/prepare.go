@@ -67,6 +67,9 @@ func (c *Cluster) prepare(ctx context.Context, wanted incident.Wanted, may func(
 			return incident.Prepared{}, c.readable(p.redactor, err)
 		}
 	}
+	if err := p.guarded(); err != nil {
+		return incident.Prepared{}, c.readable(p.redactor, err)
+	}
 	writes, err := p.writes(ctx)
 	if err != nil {
 		return incident.Prepared{}, c.readable(p.redactor, err)

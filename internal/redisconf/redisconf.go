@@ -69,6 +69,27 @@ func (f *File) Directives() []Directive {
 	return all
 }
 
+// Unclosed lists the lines whose quotes do not close, which Redis refuses, as far
+// as they can be read: the words between blanks, without their quotes.
+func (f *File) Unclosed() []Directive {
+	var all []Directive
+	for i, line := range f.lines {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		if _, err := splitArgs(line); err == nil {
+			continue
+		}
+		words := strings.Fields(line)
+		for n, word := range words {
+			words[n] = strings.Trim(word, `"'`)
+		}
+		all = append(all, Directive{Name: strings.ToLower(words[0]), Args: words[1:], Line: i + 1})
+	}
+	return all
+}
+
 func parseLine(line string) (Directive, bool) {
 	line = strings.TrimSpace(line)
 	if line == "" || strings.HasPrefix(line, "#") {

@@ -25,6 +25,17 @@ func TestDirectives(t *testing.T) {
 	}
 }
 
+func TestUnclosed(t *testing.T) {
+	f := redisconf.Parse("a 1\n# b \"x\n  SAVE \"3600 1\nc \"d\"\nuser 'x\n\n")
+	all := f.Unclosed()
+	if len(all) != 2 || all[0].Name != "save" || all[0].Line != 3 || !slices.Equal(all[0].Args, []string{"3600", "1"}) || all[1].Name != "user" || all[1].Line != 5 {
+		t.Errorf("%+v", all)
+	}
+	if all := f.Directives(); len(all) != 2 {
+		t.Errorf("%+v", all)
+	}
+}
+
 func TestSetReplacesTheLastOccurrenceInPlace(t *testing.T) {
 	f := redisconf.Parse(sample)
 	f.Set("maxmemory", "1024mb")
