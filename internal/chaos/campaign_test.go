@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	runs     = flag.Int("runs", 20, "how many runs there are")
+	runs     = flag.Int("runs", 8, "how many runs there are")
 	seed     = flag.Uint64("seed", 1, "of the first run; the others follow")
 	schedule = flag.Bool("schedule", false, "print what happened in each run")
 )

@@ -107,13 +107,13 @@ func (h *Handler) sentence(r Request, err error) (input, says string) {
 		return bad.Input, ordinary(bad.Says)
 	case errors.As(err, &refusal):
 		if refusal.Err != nil {
-			h.Log.Warn("refused", "incident", r.Incident, "actor", r.Actor.ID, "err", err)
+			h.Log.Warn("refused", "incident", r.Incident, "actor", r.Actor.ID, "action", r.Action, "value", r.Value, "err", err)
 		}
 		return "", refusal.Says
 	case errors.Is(err, incident.ErrNotFound):
 		return "", fmt.Sprintf("That incident is not known here: it is kept in another store, or was taken out. Type /%s diagnose to begin a new one.", h.Command)
 	}
-	h.Log.Error("request", "incident", r.Incident, "actor", r.Actor.ID, "action", r.Action, "text", r.Text, "err", err)
+	h.Log.Error("request", "incident", r.Incident, "actor", r.Actor.ID, "action", r.Action, "value", r.Value, "text", r.Text, "err", err)
 	return "", fmt.Sprintf("That did not work: %s. Nothing was changed. Try once more; the bot's log has the whole error.", err)
 }
 

@@ -18,7 +18,7 @@ type Request struct {
 	Action   string            // of the button or Form; Text is empty then
 	Value    string            // of the button or Form
 	Answers  map[string]string // of a Form, by input; nil for anything else
-	Incident string            // incident of the thread or message that it came from, where known
+	Incident string            // of the thread that words were typed in, where known
 	Dedup    string            // identifies the request itself: a repeat carries the same
 	// Meanwhile shows where it was asked what is underway, until the Post of the
 	// Reply takes its place; nil shows nothing.

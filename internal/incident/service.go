@@ -71,6 +71,7 @@ type Service struct {
 
 	work  sync.WaitGroup
 	hands hands
+	turns turns      // of the steps
 	merge sync.Mutex // one step at a time adds to a bundle
 	begun sync.Mutex // one plan at a time is begun, over all incidents
 	clock clock

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"redis-session-bot/internal/checks"
@@ -177,6 +178,28 @@ func titles(inc *Incident, steps []string) string {
 	return text
 }
 
+// stepsAtOnce is how many steps run at the same time, over all incidents: those of
+// one whole round. What others ask for meanwhile waits its turn, and does not hold
+// what it has read in memory.
+const stepsAtOnce = 12
+
+// turns lets so many steps run at the same time. The zero value is ready.
+type turns struct {
+	once  sync.Once
+	slots chan struct{}
+}
+
+// take waits for a turn, and gives what ends it.
+func (t *turns) take(ctx context.Context) (end func(), err error) {
+	t.once.Do(func() { t.slots = make(chan struct{}, stepsAtOnce) })
+	select {
+	case t.slots <- struct{}{}:
+		return func() { <-t.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // runSteps runs the steps of one round at the same time, each with its own
 // deadline, and returns when the last has ended.
 func (s *Service) runSteps(ctx context.Context, inc Incident, steps []string) error {
@@ -185,6 +208,13 @@ func (s *Service) runSteps(ctx context.Context, inc Incident, steps []string) er
 	for _, id := range steps {
 		step := *inc.Step(id)
 		s.work.Go(func() {
+			end, err := s.turns.take(ctx)
+			if err != nil {
+				done <- err
+				return
+			}
+			defer end()
+			step.At = s.Now() // waiting for a turn is not its work
 			part, err := s.check(ctx, look, step.Check)
 			done <- s.insist(ctx, inc.ID, func() error { return s.finish(ctx, inc.ID, step, part, err) })
 		})

@@ -186,7 +186,7 @@ func (a *App) clicked(ctx context.Context, payload slack.InteractionCallback) {
 	}
 	for _, action := range payload.ActionCallback.BlockActions {
 		a.answer(ctx, request{id: payload.User.ID + action.ActionTs + action.ActionID, user: payload.User.ID, team: payload.User.TeamID,
-			channel: payload.Channel.ID, channelName: payload.Channel.Name, thread: thread, message: orElse(payload.Container.MessageTs, payload.Message.Timestamp),
+			channel: payload.Channel.ID, channelName: payload.Channel.Name, thread: thread,
 			action: actionOf(action.ActionID), value: action.Value,
 			response: payload.ResponseURL, trigger: payload.TriggerID})
 	}
@@ -195,7 +195,7 @@ func (a *App) clicked(ctx context.Context, payload slack.InteractionCallback) {
 // request is what somebody asked for, in Slack's terms.
 type request struct {
 	id, user, team, channel, channelName string
-	thread, message                      string // where it came from; message is that of a button
+	thread                               string // where it came from
 	command, text, action, value         string
 	answers                              map[string]string // of a modal, by input
 	response                             string            // URL for an answer to that person alone
@@ -246,10 +246,10 @@ func (a *App) deliver(ctx context.Context, post *answerPost, reply commands.Repl
 // threadsFor is how long somebody may still ask in the thread of a closed incident.
 const threadsFor = 30 * 24 * time.Hour
 
-// incidentAt is the incident that is shown where a request came from; "" for
-// none, or when it cannot be known.
+// incidentAt is the incident that is shown where words were typed; "" for none,
+// or when it cannot be known. A button names its own.
 func (a *App) incidentAt(ctx context.Context, r request) string {
-	if r.thread == "" && r.message == "" {
+	if r.action != "" || r.thread == "" {
 		return ""
 	}
 	all, err := a.Incidents.Recent(ctx, a.options.Now().Add(-threadsFor))
@@ -258,7 +258,7 @@ func (a *App) incidentAt(ctx context.Context, r request) string {
 	}
 	for _, inc := range all {
 		for _, ref := range inc.Shown {
-			if at := parseShown(ref); at.channel == r.channel && at.ts != "" && (at.ts == r.thread || at.ts == r.message) {
+			if at := parseShown(ref); at.channel == r.channel && at.ts != "" && at.ts == r.thread {
 				return inc.ID
 			}
 		}

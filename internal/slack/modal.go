@@ -32,7 +32,6 @@ type metadata struct {
 	Channel string `json:"channel"`
 	Name    string `json:"name"`
 	Thread  string `json:"thread,omitempty"`
-	Message string `json:"message,omitempty"`
 	Value   string `json:"value"`
 }
 
@@ -66,7 +65,7 @@ func plainText(text, otherwise string, limit int) *slack.TextBlockObject {
 // ask opens a modal. Slack takes the request's trigger for three seconds; when
 // they are over, or where there never was one, a button asks for a new one.
 func (a *App) ask(ctx context.Context, r request, form commands.Form) {
-	private, err := json.Marshal(metadata{Channel: r.channel, Name: r.channelName, Thread: r.thread, Message: r.message, Value: form.Value})
+	private, err := json.Marshal(metadata{Channel: r.channel, Name: r.channelName, Thread: r.thread, Value: form.Value})
 	if err == nil && r.trigger != "" {
 		_, err = a.api.OpenViewContext(ctx, r.trigger, Modal(form, string(private)))
 	}
@@ -161,7 +160,7 @@ func (a *App) submitted(ctx context.Context, one *submission, payload slack.Inte
 		return
 	}
 	r := request{user: payload.User.ID, team: payload.User.TeamID, channel: from.Channel, channelName: from.Name, thread: from.Thread,
-		message: from.Message, action: payload.View.CallbackID, value: from.Value, answers: answersOf(payload.View)}
+		action: payload.View.CallbackID, value: from.Value, answers: answersOf(payload.View)}
 	post := &answerPost{app: a, r: r}
 	reply := a.reply(ctx, r, post)
 	one.wrong = wrongBlocks(payload.View, reply.Wrong)
