@@ -26,7 +26,7 @@ GOTEST = go test -vet=off
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help build lab try demo drill test test-long chaos lint verdicts fixes pictures release go set-up bench
+.PHONY: help build lab try demo drill test raced calm test-long chaos lint verdicts fixes pictures release go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -62,13 +62,8 @@ lint: go ## go vet, staticcheck and gofmt over both modules
 	@echo "lint: staticcheck"; go run $(STATICCHECK) ./... && cd lab && go run $(STATICCHECK) $(LAB)
 
 test: build lab set-up lint ## everything, on a real cluster; about 20 minutes on two cores once Kubernetes is compiled
-	@echo "test: packages, with the race detector"
-	$(GOTEST) -race -skip '$(DOCUMENTS)' $$(go list ./... | grep -v -x -F "$$(go list $(CALM) ./internal/store/...)")
-	$(GOTEST) -race -run '$(RACES)' ./internal/store/...
-	@echo "test: packages, without it"
-	$(GOTEST) $(CALM)
-	$(GOTEST) -skip '$(RACES)' ./internal/store/...
-	$(GOTEST) -run '$(DOCUMENTS)' ./cmd/bot
+	@echo "test: packages, with the race detector and, where one goroutine does it all, without it"
+	@$(MAKE) --no-print-directory -j2 raced calm
 	@echo "test: the lab's cluster"
 	cd lab && $(GOTEST) -count=1 -timeout 20m -skip '^TestLife$$' ./cluster
 	@echo "test: live, on a real Kubernetes"
@@ -77,6 +72,16 @@ test: build lab set-up lint ## everything, on a real cluster; about 20 minutes o
 	(cd lab; $(GOTEST) -count=1 -short -p 2 -timeout 20m $(LIVE); result=$$?; $(GOTEST) -count=1 -short -p 1 -timeout 20m $(CROWDED) && exit $$result); result=$$?; \
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
+
+# They wait a lot, for browsers and for disks: they run beside each other.
+raced: go
+	$(GOTEST) -race -skip '$(DOCUMENTS)' $$(go list ./... | grep -v -x -F "$$(go list $(CALM) ./internal/store/...)")
+	$(GOTEST) -race -run '$(RACES)' ./internal/store/...
+
+calm: go
+	$(GOTEST) -p 1 $(CALM)
+	$(GOTEST) -p 1 -skip '$(RACES)' ./internal/store/...
+	$(GOTEST) -run '$(DOCUMENTS)' ./cmd/bot
 
 test-long: test ## everything of test, every fault, its verdict and its fix, the life of a cluster, and the fuzz targets for a minute each
 	cd lab && go test -count=1 -timeout 20m -run '^TestLife$$' ./cluster
