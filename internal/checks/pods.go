@@ -121,8 +121,11 @@ func readContainer(r *reading, e evidence.Evidence, pod string, c evidence.Conta
 	}
 	var proof []string
 	if c.LastExit.Happened {
-		proof = append(proof, fmt.Sprintf("last exit: %s, code %d, %s, after %s", orWord(c.LastExit.Reason, "no reason"),
-			c.LastExit.Code, ago(e.At, c.LastExit.FinishedAt), c.LastExit.FinishedAt.Sub(c.LastExit.StartedAt)))
+		ran := "and never ran"
+		if c.LastExit.StartedAt.Unix() > 0 { // containerd gives the epoch for what could not be started
+			ran = fmt.Sprintf("after %s", c.LastExit.FinishedAt.Sub(c.LastExit.StartedAt))
+		}
+		proof = append(proof, fmt.Sprintf("last exit: %s, code %d, %s, %s", orWord(c.LastExit.Reason, "no reason"), c.LastExit.Code, ago(e.At, c.LastExit.FinishedAt), ran))
 	}
 	proof = append(proof, c.Message)
 	switch {

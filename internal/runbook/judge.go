@@ -84,6 +84,9 @@ func (s Scenario) judge(e evidence.Evidence, facts map[string]any, missing map[s
 		if inferred && sign.Weight == Impossible {
 			continue
 		}
+		if sign.Weight != Impossible && sign.Weight != Against && slices.Contains(cause.Because, says) {
+			continue // what says the same counts once
+		}
 		switch sign.Weight {
 		case Impossible:
 			return Cause{}, false
