@@ -14,6 +14,7 @@ import (
 
 	"redis-session-bot/internal/evidence"
 	"redis-session-bot/internal/incident"
+	"redis-session-bot/internal/redact"
 	"redis-session-bot/internal/runbook"
 )
 
@@ -80,6 +81,43 @@ func TestAPlanOfTheAppliedFile(t *testing.T) {
 	said, err := json.Marshal(prepared)
 	if err != nil || strings.Contains(string(said), "hunter2") {
 		t.Errorf("%s, %v", said, err)
+	}
+}
+
+// TestAPlanDropsALineOfAPassword: the directive's name beside another word is no
+// secret; the line itself is one, and in no part of the plan.
+func TestAPlanDropsALineOfAPassword(t *testing.T) {
+	bundle := recordedBundle()
+	bundle.ConfigMaps.Items[0].Data["redis.conf"] = "port 6379\nrequirepass hunter2\nrequirepass hunter3 extra\n"
+	r := Recorded{Bundle: bundle, Now: time.Now}
+	prepared, err := r.Prepare(t.Context(), incident.Wanted{Target: recordedTarget, Changes: []runbook.Change{
+		{Kind: "edit-redis-config", Args: json.RawMessage(`{"drop":[{"line":3,"directive":"requirepass"}]}`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := json.Marshal(prepared)
+	if err != nil || strings.Contains(string(said), "hunter") || len(prepared.Writes) != 1 {
+		t.Errorf("%s, %v", said, err)
+	}
+}
+
+func TestWhatAChangeMustNotCarry(t *testing.T) {
+	redactor := &objectRedactor{redact.New("hunter2")}
+	for args, secret := range map[string]bool{
+		`{"drop":[{"line":2,"directive":"requirepass"}]}`:        false,
+		`{"drop":[{"directive":"requirepass","line":"2"}]}`:      false,
+		`{"content":"port 6379\nrequirepass x\n"}`:               true,
+		`{"set":{"requirepass":"x"}}`:                            true,
+		`{"set":{"hz":"hunter2"}}`:                               true,
+		`{"command":["redis-server","--requirepass","x"]}`:       true,
+		`{"command":["redis-server","--requirepass","$(PASS)"]}`: false,
+		`{"command":["redis-server","/conf/redis.conf"],"n":1}`:  false,
+	} {
+		err := noSecretIn(redactor, incident.Write{Undo: []runbook.Change{{Kind: "a", Args: json.RawMessage(args)}}})
+		if (err != nil) != secret {
+			t.Errorf("%s: %v", args, err)
+		}
 	}
 }
 

@@ -128,6 +128,34 @@ func isSecretFlag(word string) bool {
 	return false
 }
 
+// finds reports whether a JSON value holds a secret: a word that is one, or one
+// by the word before it, as after a flag or a directive.
+func (r *objectRedactor) finds(node any) bool {
+	secret := func(before string, node any) bool {
+		text, ok := node.(string)
+		text = before + " " + text
+		return ok && r.Text(text) != text
+	}
+	switch node := node.(type) {
+	case string:
+		return r.Text(node) != node
+	case []any:
+		for i, item := range node {
+			before, _ := node[max(i-1, 0)].(string)
+			if r.finds(item) || i > 0 && secret(before, item) {
+				return true
+			}
+		}
+	case map[string]any:
+		for key, child := range node {
+			if r.finds(child) || secret(key, child) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // withoutValues takes the literal values out of a container's environment or
 // of a probe's headers; names and references stay.
 func withoutValues(env any) any {
