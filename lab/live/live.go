@@ -48,7 +48,8 @@ type Patient struct {
 	Copy      *workload.Copy
 	Admin     string // kubeconfig of the cluster's administrator; Kubeconfig is the bot's
 
-	options workload.Options
+	options   workload.Options
+	installed *Chart // where the bot runs; nil: beside the cluster
 }
 
 // Admit installs a healthy copy that is gone again when the test ends.
@@ -59,7 +60,7 @@ func Admit(t *testing.T, namespace, shape, password string) *Patient {
 		t.Fatal(err)
 	}
 	p := &Patient{Bench: b, T: t, Namespace: namespace, Admin: b.Kubeconfig,
-		options: workload.Options{Kubeconfig: b.Kubeconfig, Namespace: namespace, Shape: shape, Password: password}}
+		options: workload.Options{Kubeconfig: b.Kubeconfig, Namespace: namespace, Shape: shape, Password: password, Agents: Agents()}}
 	if err := workload.Up(t.Context(), p.options); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +74,15 @@ func Admit(t *testing.T, namespace, shape, password string) *Patient {
 	}
 	p.asAccount()
 	return p
+}
+
+// Agents is how many pods the application has: in a short run one less, since every
+// pod that starts costs time.
+func Agents() int32 {
+	if testing.Short() {
+		return 1
+	}
+	return workload.DefaultAgents
 }
 
 // Diagnosis is what `bot diagnose -o json` prints, as far as tests look.
@@ -92,9 +102,13 @@ type Diagnosis struct {
 // Diagnose runs the bot in a terminal and returns its exit code.
 func (p *Patient) Diagnose(args ...string) (d Diagnosis, code int, output string) {
 	p.T.Helper()
-	command := exec.CommandContext(p.T.Context(), p.Bot, append([]string{"diagnose", "-o", "json", "-n", p.Namespace}, args...)...)
+	args = append([]string{"diagnose", "-o", "json", "-n", p.Namespace}, args...)
+	command := exec.CommandContext(p.T.Context(), p.Bot, args...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+p.Kubeconfig)
 	command.Dir = p.T.TempDir()
+	if p.installed != nil {
+		command = p.shell(p.T.Context(), command.Dir, p.installed.Run(strings.Join(args, " ")))
+	}
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()

@@ -16,7 +16,11 @@ type Spec struct {
 	RedisImage  string
 	AgentImage  string
 	MemoryLimit string // of Redis; empty: DefaultMemoryLimit
+	Agents      int32  // pods of the application; 0: DefaultAgents
 }
+
+// DefaultAgents is how many pods the application has.
+const DefaultAgents = 2
 
 // DefaultMemoryLimit is half as much again as maxmemory: a rewrite of the
 // append-only file forks, and the pages written meanwhile exist twice.

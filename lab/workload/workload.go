@@ -68,6 +68,7 @@ type Options struct {
 	Namespace  string    // empty: DefaultNamespace
 	Shape      string    // empty: as it is, else Deployment
 	Password   string    // of Redis; empty: as it is, else a random one
+	Agents     int32     // pods of the application that a new copy has; 0: DefaultAgents
 	Out        io.Writer // for progress, a line each; nil: none
 }
 
@@ -198,6 +199,7 @@ func (c *Copy) plan(ctx context.Context, o Options) (spec Spec, there identity, 
 		Shape:      cmp.Or(o.Shape, there.Shape, Deployment),
 		Password:   cmp.Or(o.Password, there.Password, rand.Text()),
 		AgentImage: images.Agent,
+		Agents:     o.Agents,
 	}
 	if !slices.Contains(Shapes(), spec.Shape) {
 		return Spec{}, identity{}, fmt.Errorf("unknown shape %q: use %s", spec.Shape, strings.Join(Shapes(), " or "))

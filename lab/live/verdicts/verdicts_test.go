@@ -110,7 +110,7 @@ type diagnosis struct {
 // try breaks one store and asks the bot.
 func try(t *testing.T, kubeconfig, bot, fault, shape string) row {
 	namespace := "verdict-" + strings.ReplaceAll(fault, "/", "-") + "-" + shape[:6]
-	o := workload.Options{Kubeconfig: kubeconfig, Namespace: namespace, Shape: shape, Password: canary}
+	o := workload.Options{Kubeconfig: kubeconfig, Namespace: namespace, Shape: shape, Password: canary, Agents: live.Agents()}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
