@@ -51,9 +51,9 @@ func TestRun(t *testing.T) {
 		return d.Verdict.Scenario == "config-error"
 	})
 	r.Diagnose("U_RESPONDER")
-	r.Click("U_RESPONDER", r.Wait("Run all"), false)
-	r.Click("U_RESPONDER", r.Wait("Plan: repair"), false)
-	r.Click("U_APPROVER", r.Wait("Apply"), false)
+	r.Press("U_RESPONDER", "Run all")
+	r.Press("U_RESPONDER", "Plan: repair")
+	r.Press("U_APPROVER", "Apply")
 	one := <-ended
 	if one.err != nil {
 		t.Fatal(one.err)

@@ -51,18 +51,37 @@ func (r *Room) Wait(label string) Button {
 // Click presses a button and confirms where Slack asks.
 func (r *Room) Click(user string, b Button, stale bool) {
 	r.T.Helper()
+	if answer := r.click(user, b, stale); answer["ok"] != true {
+		r.T.Fatalf("click %s: %v", b.Action, answer)
+	}
+}
+
+func (r *Room) click(user string, b Button, stale bool) (answer map[string]any) {
+	r.T.Helper()
 	body := map[string]any{"user": user, "channel": "C_INC", "ts": b.Message, "actionId": b.Action, "blockId": b.Block}
 	if stale {
 		body["stale"], body["value"], body["confirmed"] = true, b.Value, true
 	}
-	answer := r.Post("/user/click", body)
+	answer = r.Post("/user/click", body)
 	if answer["error"] == "needs_confirmation" {
 		body["confirmed"] = true
 		answer = r.Post("/user/click", body)
 	}
-	if answer["ok"] != true {
-		r.T.Fatalf("click %s: %v", b.Action, answer)
-	}
+	return answer
+}
+
+// Press waits for a button whose label begins so, and presses it. Where the message
+// was drawn anew between the look and the click, it looks again.
+func (r *Room) Press(user, label string) {
+	r.T.Helper()
+	r.Until(user+" presses "+label, 2*time.Minute, func() bool {
+		b := r.Wait(label)
+		answer := r.click(user, b, false)
+		if answer["ok"] != true && answer["error"] != "no_such_action" {
+			r.T.Fatalf("click %s: %v", b.Action, answer)
+		}
+		return answer["ok"] == true
+	})
 }
 
 // Whispered waits for a sentence that only this person sees.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +15,9 @@ type Room struct {
 	T    *testing.T
 	Root string // timestamp of the incident's message
 
-	page    string
-	command func() *exec.Cmd
-	bot     *exec.Cmd
-	Log     *safeBuffer // what the bot has logged
+	page        string
+	start, kill func()
+	Log         fmt.Stringer // what the bot has logged
 }
 
 // Enter is a room in which somebody else runs the bot.

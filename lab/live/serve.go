@@ -39,6 +39,9 @@ func (p *Patient) Serve() *Room { return p.ServeWith("") }
 // ServeWith serves with more settings, and more of the environment.
 func (p *Patient) ServeWith(settings string, environment ...string) *Room {
 	p.T.Helper()
+	if *inside {
+		return p.serveInside(settings, environment)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	workspace, err := slacktest.Start(ctx, slacktest.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -50,23 +53,35 @@ func (p *Patient) ServeWith(settings string, environment ...string) *Room {
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		p.T.Fatal(err)
 	}
-	r := &Room{T: p.T, page: strings.TrimSuffix(ready.Page, "/"), Log: &safeBuffer{}}
-	r.command = func() *exec.Cmd {
-		command := exec.Command(p.Bot, "serve", "--config", config)
-		command.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+p.Kubeconfig)
-		command.Env = append(command.Env, environment...)
-		command.Stdout, command.Stderr = r.Log, r.Log
-		return command
+	r, log := Enter(p.T, ready.Page), &safeBuffer{}
+	r.Log = log
+	var bot *exec.Cmd
+	r.start = func() {
+		before := strings.Count(log.String(), connected)
+		bot = exec.Command(p.Bot, "serve", "--config", config)
+		bot.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+ready.BotToken, "SLACK_APP_TOKEN="+ready.AppToken, "SLACK_API_URL="+ready.API, "KUBECONFIG="+p.Kubeconfig)
+		bot.Env = append(bot.Env, environment...)
+		bot.Stdout, bot.Stderr = log, log
+		if err := bot.Start(); err != nil {
+			p.T.Fatal(err)
+		}
+		r.Until("the bot is connected", 20*time.Second, func() bool { return strings.Count(log.String(), connected) > before })
+	}
+	r.kill = func() {
+		if err := bot.Process.Kill(); err != nil {
+			p.T.Fatal(err)
+		}
+		_ = bot.Wait() // it says that it was killed
 	}
 	r.Start()
 	p.T.Cleanup(func() {
 		if p.T.Failed() {
-			p.T.Logf("the bot's log:\n%s", r.Log)
+			p.T.Logf("the bot's log:\n%s", log)
 		}
-		if err := r.bot.Process.Signal(syscall.SIGTERM); err != nil {
+		if err := bot.Process.Signal(syscall.SIGTERM); err != nil {
 			p.T.Errorf("stop the bot: %v", err)
 		}
-		if err := r.bot.Wait(); err != nil {
+		if err := bot.Wait(); err != nil {
 			p.T.Errorf("the bot ended with %v", err)
 		}
 		if violations := workspace.Violations(); len(violations) > 0 {
@@ -83,12 +98,7 @@ func (p *Patient) ServeWith(settings string, environment ...string) *Room {
 // Start starts the bot and waits until it is connected.
 func (r *Room) Start() {
 	r.T.Helper()
-	before := strings.Count(r.Log.String(), connected)
-	r.bot = r.command()
-	if err := r.bot.Start(); err != nil {
-		r.T.Fatal(err)
-	}
-	r.Until("the bot is connected", 20*time.Second, func() bool { return strings.Count(r.Log.String(), connected) > before })
+	r.start()
 }
 
 // connected is what the bot logs once it can be talked to.
@@ -97,8 +107,5 @@ const connected = "connected to Slack"
 // Kill ends the bot without a warning, as a node that dies does.
 func (r *Room) Kill() {
 	r.T.Helper()
-	if err := r.bot.Process.Kill(); err != nil {
-		r.T.Fatal(err)
-	}
-	_ = r.bot.Wait() // it says that it was killed
+	r.kill()
 }

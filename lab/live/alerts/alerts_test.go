@@ -82,8 +82,8 @@ escalation: {remind: 0s, levels: [{who: "@sre-oncall", pagers: [duty]}]}
 	if told := paged.last(); !strings.HasPrefix(told.Verdict, "Configuration error") || told.Who != "@sre-oncall" || told.Impact == "" || told.Thread == "" {
 		t.Errorf("the page tells %+v", told)
 	}
-	r.Click("U_RESPONDER", r.Wait("Plan:"), false)
-	r.Click("U_APPROVER", r.Wait("Apply"), false)
+	r.Press("U_RESPONDER", "Plan:")
+	r.Press("U_APPROVER", "Apply")
 	r.Until("the alert has ended, and the bot closes what is well", 180*time.Second, func() bool {
 		return strings.Contains(r.Seen(false), "The alert is quiet, and the store is well.")
 	})

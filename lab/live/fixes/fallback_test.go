@@ -26,7 +26,7 @@ func TestFallback(t *testing.T) {
 	r := p.Serve()
 	hush(p, r)
 	r.Opens("U_RESPONDER", "fallback")
-	r.Click("U_APPROVER", r.Wait("Apply"), false)
+	r.Press("U_APPROVER", "Apply")
 	r.Until("the fallback is verified", 3*time.Minute, func() bool { return strings.Contains(r.Seen(false), "Fixed at") })
 	if got := backend(); got != "memory" {
 		t.Errorf("the application keeps sessions in %q", got)
@@ -35,7 +35,7 @@ func TestFallback(t *testing.T) {
 	r.Whispered("U_RESPONDER", "To be put right: the application keeps sessions in its own memory")
 
 	r.Command("U_RESPONDER", "fallback end")
-	r.Click("U_APPROVER", r.Wait("Apply"), false)
+	r.Press("U_APPROVER", "Apply")
 	r.Until("the end is applied", 3*time.Minute, func() bool { return strings.Contains(r.Seen(true), "keep sessions in the store again · applied") })
 	if got := backend(); got != "redis" {
 		t.Errorf("after the end the application keeps sessions in %q", got)

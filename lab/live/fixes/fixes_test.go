@@ -102,7 +102,7 @@ func mend(t *testing.T, fault, shape string) row {
 	hush(p, r)
 	began := time.Now()
 	r.Diagnose("U_RESPONDER")
-	r.Click("U_RESPONDER", r.Wait("Run all"), false)
+	r.Press("U_RESPONDER", "Run all")
 	one.clicks = 1
 	r.Until("every step has run", 60*time.Second, func() bool { return r.Find("Run all again") != nil })
 	if way.plan == "" {
@@ -178,7 +178,7 @@ func byHand(p *live.Patient, r *live.Room, way way) []string {
 
 // plan presses the plan's button and applies it, and returns when that was.
 func plan(t *testing.T, r *live.Room, way way, one *row) time.Time {
-	r.Click("U_RESPONDER", r.Wait("Plan: "+way.plan), false)
+	r.Press("U_RESPONDER", "Plan: "+way.plan)
 	apply := r.Wait("Apply")
 	one.clicks += 2
 	r.Click("U_APPROVER", apply, false)
@@ -199,7 +199,7 @@ func plan(t *testing.T, r *live.Room, way way, one *row) time.Time {
 // undo puts the plan back. One that loses data waits for a second person, who
 // types the workload's name.
 func undo(r *live.Room) {
-	r.Click("U_APPROVER", r.Wait("Undo"), false)
+	r.Press("U_APPROVER", "Undo")
 	undone := func() bool { return strings.Contains(r.Seen(true), "undo plan 1 · applied") }
 	var apply *live.Button
 	r.Until("the undo is applied or waits for somebody", 4*time.Minute, func() bool {

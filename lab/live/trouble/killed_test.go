@@ -21,8 +21,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	r := p.Serve()
 	r.Diagnose("U_RESPONDER")
-	r.Click("U_RESPONDER", r.Wait("Run all"), false)
-	r.Click("U_RESPONDER", r.Wait("Plan:"), false)
+	r.Press("U_RESPONDER", "Run all")
+	r.Press("U_RESPONDER", "Plan:")
 	apply := r.Wait("Apply")
 	r.Click("U_APPROVER", apply, false)
 	r.Until("the plan is being applied", 20*time.Second, func() bool { return strings.Contains(r.Seen(true), "being applied, approved by") })
@@ -33,7 +33,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	})
 	r.Click("U_SECOND", apply, true)
 	r.Whispered("U_SECOND", "Nothing was changed")
-	r.Click("U_RESPONDER", r.Wait("See what arrived"), false)
+	r.Press("U_RESPONDER", "See what arrived")
 	r.Until("it is decided", 60*time.Second, func() bool {
 		return r.Find("Go on") != nil || strings.Contains(r.Seen(false), "Fixed at")
 	})

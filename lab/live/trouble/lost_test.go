@@ -42,8 +42,8 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 			r := p.Serve()
 			p.Kubeconfig = direct
 			r.Diagnose("U_RESPONDER")
-			r.Click("U_RESPONDER", r.Wait("Run all"), false)
-			r.Click("U_RESPONDER", r.Wait("Plan:"), false)
+			r.Press("U_RESPONDER", "Run all")
+			r.Press("U_RESPONDER", "Plan:")
 			apply := r.Wait("Apply")
 			gate.Lose(test.arrive, test.lose)
 			r.Click("U_APPROVER", apply, false)
@@ -53,7 +53,7 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 			if lost := gate.Mend(); lost != 1 {
 				t.Errorf("%d writes were sent, want one that was not repeated", lost)
 			}
-			r.Click("U_RESPONDER", r.Wait("See what arrived"), false)
+			r.Press("U_RESPONDER", "See what arrived")
 			r.Until("it is decided", 60*time.Second, func() bool {
 				return r.Find("Go on") != nil || r.Find("Plan again") != nil || strings.Contains(r.Seen(false), "Fixed at")
 			})
@@ -64,7 +64,7 @@ func TestTheAPIServerGoesInTheMiddle(t *testing.T) {
 					t.Errorf("it is not said that nothing was changed:\n%s", r.Seen(true))
 				}
 				r.Click("U_RESPONDER", *b, false)
-				r.Click("U_APPROVER", r.Wait("Apply"), false)
+				r.Press("U_APPROVER", "Apply")
 			}
 			r.Until("the store is fixed", 120*time.Second, func() bool { return strings.Contains(r.Seen(false), "Fixed at") })
 			if n := revisions(p); n != 2 {

@@ -1,6 +1,4 @@
-// Package install installs the Helm chart on the lab's cluster, with the bot as
-// pods of an image that holds nothing but its binary, under their own account.
-package install
+package live
 
 import (
 	"fmt"
