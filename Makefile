@@ -26,7 +26,7 @@ GOTEST = go test -vet=off
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help build lab try demo drill test raced calm test-long chaos lint verdicts fixes pictures release go set-up bench
+.PHONY: help build lab try demo drill test raced calm test-long chaos lint verdicts fixes inside pictures release go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -105,6 +105,13 @@ fixes: build lab ## break a store in every way and mend it through Slack; record
 	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
 	bin/lab up --cluster-only || exit 1; \
 	(cd lab && go test -count=1 -timeout 90m -v -run TestFixes ./live/fixes -args -record); result=$$?; \
+	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
+	exit $$result
+
+inside: build lab ## the fixes, the refusals and a bot that is killed once more, with the bot in the cluster under the chart's Role
+	@was=$$(bin/lab status >/dev/null 2>&1 && echo up); \
+	bin/lab up --cluster-only || exit 1; \
+	(cd lab && go test -count=1 -p 1 -timeout 120m -v -run 'TestFixes|TestFallback|TestKilled|TestRefusals' ./live/fixes ./live/trouble -args -inside); result=$$?; \
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 

@@ -57,6 +57,21 @@ func TestEachCheckSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestHowLongItRan: what could not be started has the epoch as its start, or none.
+func TestHowLongItRan(t *testing.T) {
+	for started, want := range map[time.Time]string{at.Add(-8 * time.Second): "5 s ago, after 3s", time.Unix(0, 0): "5 s ago, and never ran", {}: "5 s ago, and never ran"} {
+		e := broken()
+		e.Pods[0].Containers[0].LastExit.StartedAt = started
+		said := ""
+		for _, finding := range checks.Named()["pods"].Read(e).Findings {
+			said += strings.Join(finding.Proof, "\n") + "\n"
+		}
+		if !strings.Contains(said, want+"\n") {
+			t.Errorf("started at %s: want %q in\n%s", started, want, said)
+		}
+	}
+}
+
 func TestWhatIsNotKnownIsNeverWell(t *testing.T) {
 	for _, check := range checks.All() {
 		e := evidence.Evidence{At: at, Target: evidence.Target{Workload: "store"}, Unknown: map[string]string{}}

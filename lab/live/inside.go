@@ -90,8 +90,12 @@ func (p *Patient) Install(c Chart) *Room {
 		"store":   map[string]any{"kind": "kubernetes"},
 	}
 	maps.Copy(config, c.Config)
+	tag, err := image()
+	if err != nil {
+		p.T.Fatal(err)
+	}
 	text, err := manifests("../../../deploy/chart", name, c.Namespace, map[string]any{
-		"replicas": c.Replicas, "image": map[string]any{"tag": image(p.T, p.Bot), "pullPolicy": "Never"}, "config": config})
+		"replicas": c.Replicas, "image": map[string]any{"tag": tag, "pullPolicy": "Never"}, "config": config})
 	if err != nil {
 		p.T.Fatal(err)
 	}
@@ -164,24 +168,29 @@ func (l *pods) String() string {
 	return said.String()
 }
 
-// image gives the node the binary as an image, and its tag.
-func image(t *testing.T, binary string) string {
-	t.Helper()
-	program, err := os.ReadFile(binary)
+// image gives the node the bot's binary as an image, once for all tests, and is its
+// tag.
+var image = sync.OnceValues(func() (string, error) {
+	b, err := Open()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	tag := fmt.Sprintf("test-%.6x", sha256.Sum256(program))
-	o := release.Options{Out: t.TempDir(), Version: tag}
-	tar := filepath.Join(o.Out, name+"-"+tag+".tar")
-	if err := release.Image(o, map[release.Platform]string{{OS: "linux", Arch: runtime.GOARCH}: binary}, tar); err != nil {
-		t.Fatal(err)
+	program, err := os.ReadFile(b.Bot)
+	if err != nil {
+		return "", fmt.Errorf("read the bot's binary: %w", err)
 	}
-	if err := cluster.New(cluster.Options{}).Import(t.Context(), tar); err != nil {
-		t.Fatal(err)
+	folder, err := os.MkdirTemp("", "image")
+	if err != nil {
+		return "", fmt.Errorf("a folder for the image: %w", err)
 	}
-	return tag
-}
+	defer func() { _ = os.RemoveAll(folder) }() // what is left of it is in the way of nobody
+	o := release.Options{Out: folder, Version: fmt.Sprintf("test-%.6x", sha256.Sum256(program))}
+	tar := filepath.Join(folder, name+"-"+o.Version+".tar")
+	if err := release.Image(o, map[release.Platform]string{{OS: "linux", Arch: runtime.GOARCH}: b.Bot}, tar); err != nil {
+		return "", err
+	}
+	return o.Version, cluster.New(cluster.Options{}).Import(context.Background(), tar)
+})
 
 // Forward listens on the node's bridge for what listens on loopback, so that pods
 // reach it, until the test ends.
