@@ -48,6 +48,9 @@ func (s *Service) write(ctx context.Context, inc Incident, number int, actor Act
 			limit = min(limit, s.Limits.Undone)
 		}
 		if err := s.settle(ctx, inc, number, n, write, limit); err != nil {
+			if ctx.Err() != nil {
+				return err // the plan stays underway, and whoever starts next finds it interrupted
+			}
 			if !last {
 				return s.endPlan(context.WithoutCancel(ctx), inc.ID, number, plan.AppliedAt, actor, err)
 			}
@@ -156,7 +159,9 @@ func unsettled(write Write) bool {
 	return write.Status == Done && write.Await != Nothing && write.Progress != ""
 }
 
-// settle waits for what a write sets going, no longer than limit, and keeps its newest word.
+// settle waits for what a write sets going, no longer than limit, and keeps its
+// newest word. What it comes to after the bot was told to stop is nobody's: the
+// write stays unsettled.
 func (s *Service) settle(ctx context.Context, inc Incident, number, n int, write Write, limit time.Duration) error {
 	if write.Await == Nothing {
 		return nil
@@ -171,6 +176,9 @@ func (s *Service) settle(ctx context.Context, inc Incident, number, n int, write
 		}
 	}
 	says, failure := s.Cluster.Settle(limited, inc.Target, write, progress)
+	if failure != nil && ctx.Err() != nil {
+		return failure // the bot is being stopped: nobody saw the end
+	}
 	err := s.insist(context.WithoutCancel(ctx), inc.ID, func() error {
 		return s.markWrite(context.WithoutCancel(ctx), inc.ID, number, at, n, func(_ *Plan, w *Write) error {
 			w.Progress, w.Says = "", says

@@ -160,6 +160,37 @@ func TestNobodyWritesOnAPlanThatSomebodyElseHasFound(t *testing.T) {
 	}
 }
 
+// TestABotThatIsStoppedSaysNothingOfARollout: it is told to stop while it waits for
+// what its last write set going. The next one finds the plan interrupted; the cluster
+// shows that the write arrived, the rollout is waited for, and the fix is verified.
+func TestABotThatIsStoppedSaysNothingOfARollout(t *testing.T) {
+	d := newDesk(t)
+	id, plan := d.planned()
+	running, stop := context.WithCancel(context.Background())
+	d.Background = running
+	d.cluster.never, d.Limits.Settle = true, time.Minute
+	d.must(d.ApplyPlan(t.Context(), id, bob, consentTo(plan)))
+	for d.get(id).Plans[0].Writes[0].Status != incident.Done { // it waits for the rollout then
+	}
+	stop()
+	d.Wait()
+	if got := d.get(id).Plans[0]; got.State != incident.Underway || got.Writes[0].Status != incident.Done {
+		t.Fatalf("plan %s, its write %s: %s", got.State, got.Writes[0].Status, got.Writes[0].Error)
+	}
+	other := newDesk(t)
+	other.Store, other.Cluster = d.Store, d.cluster
+	d.cluster.never = false
+	d.must(other.Recover(t.Context()))
+	if got := d.get(id).Plans[0]; got.State != incident.Uncertain {
+		t.Fatalf("after the start plan 1 is %s", got.State)
+	}
+	d.must(other.Decide(t.Context(), id, ada, 1))
+	other.Wait()
+	if inc := d.get(id); inc.State != incident.Fixed || inc.Plans[0].State != incident.Applied || d.cluster.writes != 1 {
+		t.Errorf("%s, plan %s, %d writes", inc.State, inc.Plans[0].State, d.cluster.writes)
+	}
+}
+
 // TestAClosedIncidentThatFiresAnewCanBeWalked: a step that ran when its bot died is
 // run again, although nobody has looked at what was closed.
 func TestAClosedIncidentThatFiresAnewCanBeWalked(t *testing.T) {

@@ -65,7 +65,8 @@ func (p *Patient) Install(c Chart) *Room {
 	if err != nil {
 		p.T.Fatal(err)
 	}
-	workspace, err := slacktest.Start(p.T.Context(), slacktest.Options{Listen: "127.0.0.1:0", Forward: bridge.Addr().String()})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(p.T.Context())) // it stays until what was registered after it is cleaned up
+	workspace, err := slacktest.Start(ctx, slacktest.Options{Listen: "127.0.0.1:0", Forward: bridge.Addr().String()})
 	if err != nil {
 		p.T.Fatal(err)
 	}
@@ -80,6 +81,7 @@ func (p *Patient) Install(c Chart) *Room {
 		if err := workspace.Close(); err != nil {
 			p.T.Error(err)
 		}
+		cancel()
 	})
 	ready := workspace.Ready()
 	pass(p.T, bridge, strings.TrimSuffix(strings.TrimPrefix(ready.Page, "http://"), "/"))

@@ -28,7 +28,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	r.Until("the plan is being applied", 20*time.Second, func() bool { return strings.Contains(r.Seen(true), "being applied, approved by") })
 	r.Kill()
 	r.Start()
-	r.Until("the doubt is told", 20*time.Second, func() bool {
+	r.Until("the doubt is told", time.Minute, func() bool { // where there may be other replicas, one is taken for dead after 30 s
 		return strings.Contains(r.Seen(true), "The bot was restarted while this plan was applied") || strings.Contains(r.Seen(false), "Fixed at")
 	})
 	r.Click("U_SECOND", apply, true)
