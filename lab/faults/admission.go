@@ -18,13 +18,17 @@ import (
 func admissionQuota() fault {
 	return fault{
 		name: "admission/quota",
-		what: "give the namespace a quota of two pods, and lose the store's",
+		what: "give the namespace a quota of the application's pods alone, and lose the store's",
 		inject: func(ctx context.Context, c *workload.Copy) error {
+			agents, err := c.Pods(ctx, workload.Agent)
+			if err != nil {
+				return err
+			}
 			quota := &corev1.ResourceQuota{
 				ObjectMeta: metav1.ObjectMeta{Name: "team-quota"},
-				Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("2")}},
+				Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: *resource.NewQuantity(int64(len(agents)), resource.DecimalSI)}},
 			}
-			_, err := c.Clients.CoreV1().ResourceQuotas(c.Namespace).Create(ctx, quota, metav1.CreateOptions{FieldManager: installer})
+			_, err = c.Clients.CoreV1().ResourceQuotas(c.Namespace).Create(ctx, quota, metav1.CreateOptions{FieldManager: installer})
 			if err != nil {
 				return fmt.Errorf("create resourcequota %s/%s: %w", c.Namespace, quota.Name, err)
 			}
