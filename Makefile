@@ -26,7 +26,7 @@ GOTEST = go test -vet=off
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help build lab try demo drill test raced calm test-long chaos lint verdicts fixes inside pictures release go set-up bench
+.PHONY: help build lab try demo drill test raced calm test-long chaos lint verdicts fixes inside pictures vulncheck release go set-up bench
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -123,7 +123,10 @@ bench: build lab ## time, requests, memory and acknowledgements, measured into d
 	if [ -z "$$was" ]; then bin/lab down || result=1; fi; \
 	exit $$result
 
-release: go ## binaries, image, bills of materials and checksums of the commit, in dist
+vulncheck: go ## whether the bot calls anything that is known to be vulnerable
+	@scripts/vulncheck
+
+release: vulncheck ## binaries, image, bills of materials and checksums of the commit, in dist; refused where vulncheck finds something
 	@cd lab && go run ./cmd/release
 
 pictures: build lab set-up ## the pictures of the README, taken from the running bot
